@@ -1,0 +1,109 @@
+import { LRUCache } from 'lru-cache';
+import type { Pool } from 'pg';
+import { AppError, databaseUnavailable, unauthenticated } from '../errors.ts';
+import type { Bus } from '../live/bus.ts';
+import type { KeyCaller, Scope } from './caller.ts';
+import { hashKey, sameHash } from './key-format.ts';
+
+/** How long a key is trusted without asking the database: the longest a revoke may take when its message is lost. */
+const CACHE_MS = 30_000;
+const CACHED_KEYS = 10_000;
+/** How long a key is remembered as unknown, so that a flood of guesses does not reach the database. */
+const UNKNOWN_MS = 2_000;
+/** setTimeout's longest; a key that expires later is looked at again by then. */
+const LONGEST_TIMER_MS = 2_147_483_647;
+
+export type KeyRing = {
+  /** The caller a key stands for. Throws UNAUTHENTICATED where it is unknown, revoked or expired. */
+  identify(key: string): Promise<KeyCaller>;
+  /** Calls back once when the key is revoked or expires; for connections that outlive a request. */
+  whenEnded(caller: KeyCaller, callback: (why: 'revoked' | 'expired') => void): () => void;
+  /** Forgets a revoked key here and on every other server. */
+  revoked(hash: string): void;
+  close(): void;
+};
+
+type KeyRow = { project_id: string; id: string; name: string; hash: Buffer; scopes: Scope[]; expires_at: Date | null; revoked_at: Date | null };
+
+export async function createKeyRing({ pool, bus }: { pool: Pool; bus: Bus }): Promise<KeyRing> {
+  const known = new LRUCache<string, KeyCaller | 'unknown'>({ max: CACHED_KEYS, ttl: CACHE_MS });
+  const watchers = new Map<string, Set<(why: 'revoked' | 'expired') => void>>();
+
+  const unsubscribe = await bus.subscribeKeys(({ hash }) => {
+    known.delete(hash);
+    for (const end of watchers.get(hash) ?? []) end('revoked');
+  });
+  // Messages may have been lost: ask the database about every key again, watched ones now.
+  const stopGap = bus.onGap(() => {
+    known.clear();
+    for (const hash of watchers.keys()) void recheck(hash);
+  });
+  const sweep = setInterval(() => watchers.forEach((_, hash) => void recheck(hash)), CACHE_MS);
+  sweep.unref();
+
+  async function recheck(hash: string) {
+    const found = await lookUp(hash).catch(() => undefined); // database away: decided at the next sweep
+    if (found === 'unknown') for (const end of watchers.get(hash) ?? []) end('revoked');
+  }
+
+  async function lookUp(hash: string): Promise<KeyCaller | 'unknown'> {
+    const bytes = Buffer.from(hash, 'hex');
+    const { rows } = await pool.query<KeyRow>({
+      name: 'key_by_hash',
+      text: 'SELECT project_id, id, name, hash, scopes, expires_at, revoked_at FROM api_key WHERE hash = $1',
+      values: [bytes],
+    });
+    const row = rows[0];
+    if (!row || row.revoked_at || !sameHash(row.hash, bytes)) return 'unknown';
+    return { kind: 'key', projectId: row.project_id, keyId: row.id, keyName: row.name, keyHash: hash, scopes: new Set(row.scopes), expiresAt: row.expires_at };
+  }
+
+  const isOver = (caller: KeyCaller) => caller.expiresAt !== null && caller.expiresAt.getTime() <= Date.now();
+
+  return {
+    async identify(key) {
+      const hash = hashKey(key).toString('hex');
+      let caller = known.get(hash);
+      if (!caller) {
+        try {
+          caller = await lookUp(hash);
+        } catch (error) {
+          throw error instanceof AppError ? error : databaseUnavailable();
+        }
+        known.set(hash, caller, caller === 'unknown' ? { ttl: UNKNOWN_MS } : {});
+      }
+      if (caller === 'unknown' || isOver(caller)) throw unauthenticated();
+      return caller;
+    },
+    whenEnded(caller, callback) {
+      let timer: NodeJS.Timeout | undefined;
+      const watching = watchers.get(caller.keyHash) ?? new Set();
+      watchers.set(caller.keyHash, watching);
+      function stop() {
+        clearTimeout(timer);
+        watching.delete(end);
+        if (watching.size === 0 && watchers.get(caller.keyHash) === watching) watchers.delete(caller.keyHash);
+      }
+      function end(why: 'revoked' | 'expired') {
+        stop();
+        callback(why);
+      }
+      function awaitExpiry(at: number) {
+        const left = at - Date.now();
+        if (left <= 0) return end('expired');
+        timer = setTimeout(() => awaitExpiry(at), Math.min(left, LONGEST_TIMER_MS)).unref();
+      }
+      watching.add(end);
+      if (caller.expiresAt) awaitExpiry(caller.expiresAt.getTime());
+      return stop;
+    },
+    revoked(hash) {
+      bus.publish({ topic: 'keys', hash });
+    },
+    close() {
+      clearInterval(sweep);
+      stopGap();
+      unsubscribe();
+    },
+  };
+}

@@ -1,0 +1,82 @@
+import { z } from 'zod';
+
+/** The environment, read once at start; nothing else in src reads process.env. `.env.example` documents each name. */
+const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
+const count = (fallback: number, min = 0) => z.coerce.number().int().min(min).default(fallback);
+
+const Environment = z.object({
+  PORT: z.coerce.number().int().min(0).max(65_535).default(3001),
+  HOST: z.string().min(1).default('127.0.0.1'),
+  DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/, error: 'expected postgres://user:password@host:port/database' }).optional(),
+  REDIS_URL: z
+    .string()
+    .regex(/^rediss?:\/\/\S+$/, 'expected redis://host:port, or a comma-separated list of them for a Redis Cluster')
+    .optional(),
+  SENTRIAL_DATA_DIR: z.string().min(1).default('./data'),
+  SENTRIAL_BOOTSTRAP_API_KEY: z.string().min(16, 'expected at least 16 characters').max(200).optional(),
+  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+  MAX_BODY_BYTES: count(16 * 1024 * 1024, 1024),
+  MAX_QUEUE_BYTES: count(64 * 1024 * 1024, 1024),
+  RATE_LIMIT_PER_MINUTE: count(0),
+  DATABASE_POOL_SIZE: count(10, 1),
+  GRAPHQL_INTROSPECTION: flag.optional(),
+  ALLOWED_ORIGINS: z.string().default(''),
+});
+
+export type Config = {
+  port: number;
+  host: string;
+  databaseUrl: string | undefined;
+  redisUrl: string | undefined;
+  dataDir: string;
+  bootstrapApiKey: string | undefined;
+  logLevel: string;
+  /** Longest request body, in bytes. */
+  maxBodyBytes: number;
+  /** How much accepted but not yet committed input may wait in memory, in bytes. */
+  maxQueueBytes: number;
+  /** Requests a key may make in a minute; 0 is no limit. */
+  rateLimitPerMinute: number;
+  databasePoolSize: number;
+  /** GraphiQL and schema introspection. */
+  introspection: boolean;
+  /** Browser origins other than the server's own that may use a cookie or header credential. */
+  allowedOrigins: readonly string[];
+};
+
+export class ConfigError extends Error {
+  constructor(faults: readonly string[]) {
+    super(`The configuration has ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`);
+    this.name = 'ConfigError';
+  }
+}
+
+/** Throws a ConfigError that lists every fault at once. An empty variable counts as not set. */
+export function readConfig(env: Record<string, string | undefined>): Config {
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
+  const parsed = Environment.safeParse(given);
+  const faults = parsed.success ? [] : parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+  if (given['REDIS_URL'] && !given['DATABASE_URL']) {
+    faults.push('REDIS_URL: set without DATABASE_URL. Redis connects several servers that share one PostgreSQL; name it too, or drop REDIS_URL');
+  }
+  if (!parsed.success || faults.length > 0) throw new ConfigError(faults);
+  const e = parsed.data;
+  return {
+    port: e.PORT,
+    host: e.HOST,
+    databaseUrl: e.DATABASE_URL,
+    redisUrl: e.REDIS_URL,
+    dataDir: e.SENTRIAL_DATA_DIR,
+    bootstrapApiKey: e.SENTRIAL_BOOTSTRAP_API_KEY,
+    logLevel: e.LOG_LEVEL,
+    maxBodyBytes: e.MAX_BODY_BYTES,
+    maxQueueBytes: e.MAX_QUEUE_BYTES,
+    rateLimitPerMinute: e.RATE_LIMIT_PER_MINUTE,
+    databasePoolSize: e.DATABASE_POOL_SIZE,
+    introspection: e.GRAPHQL_INTROSPECTION ?? e.DATABASE_URL === undefined,
+    allowedOrigins: e.ALLOWED_ORIGINS.split(',').map((origin) => origin.trim()).filter(Boolean),
+  };
+}
+
+/** The only place that reads process.env. */
+export const configFromProcess = () => readConfig(process.env);

@@ -1,0 +1,69 @@
+/**
+ * The catalogue of errors. Everything a caller may be told is a line here; whatever else is thrown is a
+ * fault of ours: it is masked by the door and logged once (rest/errors.ts, graphql/errors.ts).
+ */
+const CATALOGUE = {
+  BAD_USER_INPUT: { status: 400, title: 'Bad Request' },
+  UNAUTHENTICATED: { status: 401, title: 'Unauthorized' },
+  FORBIDDEN: { status: 403, title: 'Forbidden' },
+  NOT_FOUND: { status: 404, title: 'Not Found' },
+  CONFLICT: { status: 409, title: 'Conflict' },
+  PAYLOAD_TOO_LARGE: { status: 413, title: 'Payload Too Large' },
+  UNSUPPORTED_MEDIA_TYPE: { status: 415, title: 'Unsupported Media Type' },
+  RATE_LIMITED: { status: 429, title: 'Too Many Requests' },
+  INTERNAL_SERVER_ERROR: { status: 500, title: 'Internal Server Error' },
+  OVERLOADED: { status: 503, title: 'Service Unavailable' },
+} as const;
+
+export type ErrorCode = keyof typeof CATALOGUE;
+
+export type Issue = {
+  /** Where in the input: `toolInput`, `events.3.confidence`. */
+  path: string;
+  message: string;
+};
+
+export class AppError extends Error {
+  readonly code: ErrorCode;
+  /** Each fault of the input, when there are several. */
+  readonly issues: readonly Issue[];
+  /** When trying again makes sense, in seconds. */
+  readonly retryAfter: number | undefined;
+
+  constructor(code: ErrorCode, message: string, more: { issues?: readonly Issue[]; retryAfter?: number; cause?: unknown } = {}) {
+    super(message, more.cause === undefined ? undefined : { cause: more.cause });
+    this.name = 'AppError';
+    this.code = code;
+    this.issues = more.issues ?? [];
+    this.retryAfter = more.retryAfter;
+  }
+
+  get status(): number {
+    return CATALOGUE[this.code].status;
+  }
+
+  get title(): string {
+    return CATALOGUE[this.code].title;
+  }
+}
+
+export const badInput = (message: string, issues: readonly Issue[] = []) => new AppError('BAD_USER_INPUT', message, { issues });
+
+export const unauthenticated = () => new AppError('UNAUTHENTICATED', 'Invalid or missing API key');
+
+export const forbidden = (scope: string) =>
+  new AppError('FORBIDDEN', `API key does not have access to this resource: it lacks the scope "${scope}"`);
+
+export const sessionNotFound = (id: string) =>
+  new AppError('NOT_FOUND', `Session ID not found: no session "${id}" in this project. Create it first with POST /api/sdk/sessions or createSession`);
+
+export const eventNotFound = (id: string) => new AppError('NOT_FOUND', `Event ID not found: no event "${id}" in this project`);
+
+export const conflict = (what: string, id: string) =>
+  new AppError('CONFLICT', `${what} "${id}" already exists with other content. Send the same content to repeat a request, or a new id for a new ${what.toLowerCase()}`);
+
+export const overloaded = (why: string, retryAfter = 1) =>
+  new AppError('OVERLOADED', `${why}. Nothing of this request was accepted; try again`, { retryAfter });
+
+export const databaseUnavailable = () =>
+  new AppError('OVERLOADED', 'The database did not answer in time. Try again, with the same id or Idempotency-Key if one was sent', { retryAfter: 1 });

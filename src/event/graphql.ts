@@ -1,0 +1,385 @@
+import type { InputFieldBuilder } from '@pothos/core';
+import { assertMay } from '../auth/authorize.ts';
+import { AppError, badInput } from '../errors.ts';
+import { builder } from '../graphql/builder.ts';
+import { connectionOf, pageComplexity, pageOf } from '../graphql/connection.ts';
+import { graphqlCode } from '../graphql/errors.ts';
+import { scopeOf } from '../graphql/idempotency.ts';
+import { selectedFields } from '../graphql/selected-fields.ts';
+import type { Event as EventRow } from '../generated/prisma/client.ts';
+import { formatCursor, parseCursor } from '../live/cursor.ts';
+import type { EventUpdate } from '../live/hub.ts';
+import { Session } from '../session/graphql.ts';
+import { EVENT_COLUMNS } from '../store/records.ts';
+import { getEvent } from './access.ts';
+import type { EventField } from './access.ts';
+import { promptOf, responseOf } from './llm-call.ts';
+import { recordEvent, recordEvents } from './service.ts';
+import type { Recorded } from './service.ts';
+
+const LARGEST_BATCH = 1_000;
+
+export const EventType = builder.enumType('EventType', {
+  description: 'What kind of thing happened.',
+  values: {
+    TOOL_CALL: { value: 'tool_call', description: 'The agent called a tool.' },
+    LLM_DECISION: { value: 'llm_decision', description: 'The agent decided what to do.' },
+    LLM_CALL: { value: 'llm_call', description: 'The agent called a language model.' },
+    STATE_CHANGE: { value: 'state_change', description: "The agent's state changed." },
+    ERROR: { value: 'error', description: 'Something went wrong.' },
+  } as const,
+});
+
+const TYPE_NAMES: { readonly [type: string]: string } = {
+  tool_call: 'ToolCallEvent',
+  llm_decision: 'LlmDecisionEvent',
+  llm_call: 'LlmCallEvent',
+  state_change: 'StateChangeEvent',
+  error: 'ErrorEvent',
+};
+
+/** What every event is read with. */
+const IDENTITY = { projectId: true, position: true, id: true, sessionId: true, eventType: true } as const;
+
+export const Event = builder.prismaInterface('Event', {
+  name: 'Event',
+  description: 'Something that happened in a session.',
+  select: IDENTITY,
+  resolveType: (event) => TYPE_NAMES[event.eventType],
+  fields: (t) => ({
+    id: t.exposeID('id', { description: 'Unique in its project.' }),
+    cursor: t.field({ type: 'Cursor', description: 'Its place in the log.', resolve: (event) => formatCursor(event.position) }),
+    sessionId: t.exposeID('sessionId', { description: 'The session it happened in.' }),
+    session: t.field({
+      type: Session,
+      nullable: true,
+      description: 'The session it happened in.',
+      resolve: (event, _args, context) => context.loaders.session.load(event.sessionId),
+    }),
+    eventType: t.field({ type: EventType, description: 'What kind of thing happened.', resolve: (event) => event.eventType as typeof EventType.$inferType }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When the server got it.' }),
+    clientTimestamp: t.expose('clientTimestamp', { type: 'DateTime', nullable: true, description: "When it happened, by the client's clock." }),
+    durationMs: t.exposeFloat('durationMs', { nullable: true, description: 'How long it took, in milliseconds.' }),
+    estimatedCost: t.float({ nullable: true, description: 'US dollars.', select: { estimatedCost: true }, resolve: (event) => event.estimatedCost?.toNumber() ?? null }),
+    totalTokens: t.exposeInt('totalTokens', { nullable: true, description: 'Tokens it used.' }),
+    reasoning: t.exposeString('reasoning', { nullable: true, description: 'Why the agent did it.' }),
+    stateBefore: t.expose('stateBefore', { type: 'JSON', nullable: true, description: "The agent's state before it." }),
+    stateAfter: t.expose('stateAfter', { type: 'JSON', nullable: true, description: "The agent's state after it." }),
+    traceId: t.exposeString('traceId', { nullable: true, description: 'OpenTelemetry trace id.' }),
+    spanId: t.exposeString('spanId', { nullable: true, description: 'OpenTelemetry span id.' }),
+    parentEventId: t.exposeID('parentEventId', { nullable: true, description: 'The event it belongs to.' }),
+    branchName: t.exposeString('branchName', { nullable: true, description: 'The branch of the run.' }),
+    metadata: t.expose('metadata', { type: 'JSON', nullable: true, description: 'Anything else that was sent about it.' }),
+    textReplaced: t.exposeBoolean('replaced', { description: 'True when characters or numbers that cannot be stored (U+0000, lone surrogates, infinities) were replaced.' }),
+  }),
+});
+
+const ToolCallEvent = builder.prismaObject('Event', {
+  variant: 'ToolCallEvent',
+  interfaces: [Event],
+  description: 'The agent called a tool.',
+  select: IDENTITY,
+  fields: (t) => ({
+    toolName: t.exposeString('toolName', { nullable: true, description: 'Which tool.' }),
+    toolInput: t.expose('toolInput', { type: 'JSON', nullable: true, description: 'What it was given.' }),
+    toolOutput: t.expose('toolOutput', { type: 'JSON', nullable: true, description: 'What it returned.' }),
+    toolError: t.expose('toolError', { type: 'JSON', nullable: true, description: 'Why it failed: usually { message, type }.' }),
+    status: t.exposeString('status', { nullable: true, description: 'success or error, where it was reported.' }),
+  }),
+});
+
+const LlmDecisionEvent = builder.prismaObject('Event', {
+  variant: 'LlmDecisionEvent',
+  interfaces: [Event],
+  description: 'The agent decided what to do.',
+  select: IDENTITY,
+  fields: (t) => ({
+    alternativesConsidered: t.field({
+      type: ['JSON'],
+      nullable: true,
+      description: 'The options it weighed; usually text.',
+      select: { alternativesConsidered: true },
+      resolve: (event) => event.alternativesConsidered as unknown[] | null,
+    }),
+    chosen: t.exposeString('chosen', { nullable: true, description: 'The option it took.' }),
+    confidence: t.exposeFloat('confidence', { nullable: true, description: 'How sure it was, from 0 to 1.' }),
+  }),
+});
+
+const LlmCallEvent = builder.prismaObject('Event', {
+  variant: 'LlmCallEvent',
+  interfaces: [Event],
+  description: 'The agent called a language model. A tool call named llm:<provider>:<model> is one as well.',
+  select: IDENTITY,
+  fields: (t) => ({
+    model: t.exposeString('model', { nullable: true, description: 'Which model.' }),
+    prompt: t.field({ type: 'JSON', nullable: true, description: 'What it was given: text or messages.', select: { prompt: true, toolInput: true }, resolve: (event) => promptOf(event) }),
+    response: t.field({ type: 'JSON', nullable: true, description: 'What it answered.', select: { response: true, toolOutput: true }, resolve: (event) => responseOf(event) }),
+    promptTokens: t.exposeInt('promptTokens', { nullable: true, description: 'Tokens read.' }),
+    completionTokens: t.exposeInt('completionTokens', { nullable: true, description: 'Tokens written.' }),
+    toolName: t.exposeString('toolName', { nullable: true, description: 'The name it came under, where it came as a tool call.' }),
+    toolError: t.expose('toolError', { type: 'JSON', nullable: true, description: 'Why it failed.' }),
+    status: t.exposeString('status', { nullable: true, description: 'success or error, where it was reported.' }),
+  }),
+});
+
+const StateChangeEvent = builder.prismaObject('Event', {
+  variant: 'StateChangeEvent',
+  interfaces: [Event],
+  description: "The agent's state changed: compare stateBefore with stateAfter.",
+  select: IDENTITY,
+  fields: () => ({}),
+});
+
+const ErrorEvent = builder.prismaObject('Event', {
+  variant: 'ErrorEvent',
+  interfaces: [Event],
+  description: 'Something went wrong.',
+  select: IDENTITY,
+  fields: (t) => ({
+    errorType: t.exposeString('errorType', { nullable: true, description: 'What kind of error.' }),
+    errorMessage: t.exposeString('errorMessage', { nullable: true, description: 'What it said.' }),
+    errorStack: t.exposeString('errorStack', { nullable: true, description: 'Where it happened.' }),
+    recoverable: t.exposeBoolean('recoverable', { nullable: true, description: 'Whether the agent could go on.' }),
+    recoveryAction: t.exposeString('recoveryAction', { nullable: true, description: 'What it did about it.' }),
+    toolName: t.exposeString('toolName', { nullable: true, description: 'The tool that failed.' }),
+    toolError: t.expose('toolError', { type: 'JSON', nullable: true, description: 'The error as it was sent.' }),
+  }),
+});
+
+builder.queryField('event', (t) =>
+  t.field({
+    type: Event,
+    nullable: true,
+    description: 'The event of this id. NOT_FOUND where this project has none.',
+    args: { id: t.arg.id({ required: true }) },
+    resolve: (_root, { id }, { scope }) => getEvent(scope, id),
+  }),
+);
+
+const EventFilterInput = builder.inputType('EventFilter', {
+  description: 'Which events; what is left out does not narrow.',
+  fields: (t) => ({ types: t.field({ type: [EventType], description: 'Of one of these kinds.' }) }),
+});
+
+/** GraphQL fields that read other columns than their own name. */
+const READS: { readonly [field: string]: readonly EventField[] } = {
+  prompt: ['prompt', 'toolInput'],
+  response: ['response', 'toolOutput'],
+  cursor: ['position'],
+  textReplaced: ['replaced'],
+};
+const ALWAYS: readonly EventField[] = ['projectId', 'position', 'id', 'sessionId', 'eventType'];
+const columnsFor = (selected: Iterable<string>): EventField[] =>
+  [...new Set([...ALWAYS, ...[...selected].flatMap((field) => READS[field] ?? (field in EVENT_COLUMNS ? [field as EventField] : []))])].sort();
+
+const positionOf = (cursor: string | undefined) => (cursor === undefined ? undefined : parseCursor(cursor));
+
+builder.prismaObjectField(Session, 'events', (t) =>
+  t.connection({
+    type: Event,
+    description: 'What happened in it, in order.',
+    args: { filter: t.arg({ type: EventFilterInput }) },
+    complexity: pageComplexity,
+    select: { id: true },
+    resolve: async (session, args, context, info) => {
+      const page = pageOf(args);
+      const types = args.filter?.types ?? undefined;
+      const events = await context.loaders
+        .events({
+          after: positionOf(page.after),
+          before: positionOf(page.before),
+          limit: page.limit + 1,
+          fromEnd: page.fromEnd,
+          types: types && types.length > 0 ? types : undefined,
+          fields: columnsFor(selectedFields(info, ['edges', 'node'])),
+        })
+        .load(session.id);
+      return connectionOf(events, page, (event) => formatCursor(event.position));
+    },
+  }),
+);
+
+type InputFields = InputFieldBuilder<typeof builder.$inferSchemaTypes, 'InputObject'>;
+
+/** What every kind of event may say. */
+const COMMON = (t: InputFields) => ({
+  id: t.id({ description: 'Your own id for it, which makes sending twice safe. Default: made by the server.' }),
+  sessionId: t.id({ required: true, description: 'The session it happened in.' }),
+  clientTimestamp: t.field({ type: 'DateTime', description: 'When it happened, by your clock.' }),
+  durationMs: t.float({ description: 'How long it took, in milliseconds.' }),
+  estimatedCost: t.float({ description: 'US dollars.' }),
+  totalTokens: t.int({ description: 'Tokens it used.' }),
+  reasoning: t.string({ description: 'Why the agent did it.' }),
+  stateBefore: t.field({ type: 'JSON', description: "The agent's state before it." }),
+  stateAfter: t.field({ type: 'JSON', description: "The agent's state after it." }),
+  traceId: t.string({ description: 'OpenTelemetry trace id.' }),
+  spanId: t.string({ description: 'OpenTelemetry span id.' }),
+  parentEventId: t.id({ description: 'The event it belongs to.' }),
+  branchName: t.string({ description: 'The branch of the run.' }),
+  metadata: t.field({ type: 'JSON', description: 'An object of anything else.' }),
+});
+
+const TrackToolCallInput = builder.inputType('TrackToolCallInput', {
+  description: 'A tool call.',
+  fields: (t) => ({
+    ...COMMON(t),
+    toolName: t.string({ required: true, description: 'Which tool.' }),
+    toolInput: t.field({ type: 'JSON', description: 'What it was given.' }),
+    toolOutput: t.field({ type: 'JSON', description: 'What it returned.' }),
+    toolError: t.field({ type: 'JSON', description: 'Why it failed: { message, type }.' }),
+    status: t.string({ description: 'success or error.' }),
+  }),
+});
+
+const TrackDecisionInput = builder.inputType('TrackDecisionInput', {
+  description: 'A decision. `reasoning` says why.',
+  fields: (t) => ({
+    ...COMMON(t),
+    alternativesConsidered: t.field({ type: ['JSON'], description: 'The options it weighed.' }),
+    chosen: t.string({ description: 'The option it took.' }),
+    confidence: t.float({ description: 'How sure it was, from 0 to 1.' }),
+  }),
+});
+
+const TrackLlmCallInput = builder.inputType('TrackLlmCallInput', {
+  description: 'A call of a language model.',
+  fields: (t) => ({
+    ...COMMON(t),
+    model: t.string({ required: true, description: 'Which model.' }),
+    prompt: t.field({ type: 'JSON', description: 'What it was given: text or messages.' }),
+    response: t.field({ type: 'JSON', description: 'What it answered.' }),
+    promptTokens: t.int({ description: 'Tokens read.' }),
+    completionTokens: t.int({ description: 'Tokens written.' }),
+    toolError: t.field({ type: 'JSON', description: 'Why it failed: { message, type }.' }),
+    status: t.string({ description: 'success or error.' }),
+  }),
+});
+
+const TrackStateChangeInput = builder.inputType('TrackStateChangeInput', {
+  description: 'A change of state: give stateBefore and stateAfter.',
+  fields: (t) => COMMON(t),
+});
+
+const TrackErrorInput = builder.inputType('TrackErrorInput', {
+  description: 'An error.',
+  fields: (t) => ({
+    ...COMMON(t),
+    errorMessage: t.string({ required: true, description: 'What it said.' }),
+    errorType: t.string({ description: 'What kind of error.' }),
+    errorStack: t.string({ description: 'Where it happened.' }),
+    recoverable: t.boolean({ description: 'Whether the agent can go on.' }),
+    recoveryAction: t.string({ description: 'What it does about it.' }),
+    toolName: t.string({ description: 'The tool that failed.' }),
+    toolError: t.field({ type: 'JSON', description: 'The error in full.' }),
+  }),
+});
+
+const EventInput = builder.inputType('EventInput', {
+  description: 'One event of a batch: exactly one of these.',
+  isOneOf: true,
+  fields: (t) => ({
+    toolCall: t.field({ type: TrackToolCallInput, description: 'A tool call.' }),
+    decision: t.field({ type: TrackDecisionInput, description: 'A decision.' }),
+    llmCall: t.field({ type: TrackLlmCallInput, description: 'A call of a language model.' }),
+    stateChange: t.field({ type: TrackStateChangeInput, description: 'A change of state.' }),
+    error: t.field({ type: TrackErrorInput, description: 'An error.' }),
+  }),
+});
+
+type Tracked = { clientTimestamp?: Date | null | undefined };
+const asInput = (eventType: string, input: Tracked) => ({ ...input, eventType, clientTimestamp: input.clientTimestamp?.toISOString() });
+
+function oneOf(input: typeof EventInput.$inferInput) {
+  if (input.toolCall) return asInput('tool_call', input.toolCall);
+  if (input.decision) return asInput('llm_decision', input.decision);
+  if (input.llmCall) return asInput('llm_call', input.llmCall);
+  if (input.stateChange) return asInput('state_change', input.stateChange);
+  return asInput('error', input.error!);
+}
+
+const RecordError = builder.objectRef<AppError>('RecordError').implement({
+  description: 'Why an item was not stored.',
+  fields: (t) => ({
+    code: t.string({ description: 'As in extensions.code: BAD_USER_INPUT, NOT_FOUND, CONFLICT, OVERLOADED, INTERNAL_SERVER_ERROR.', resolve: graphqlCode }),
+    message: t.string({ description: 'What was expected, what came, what to do.', resolve: (error) => error.message }),
+  }),
+});
+
+const RecordResult = builder.objectRef<Recorded>('RecordResult').implement({
+  description: 'What became of one item: `event` or `error`.',
+  fields: (t) => ({
+    event: t.field({ type: Event, nullable: true, description: 'As it is stored.', resolve: (result) => ('event' in result ? result.event : null) }),
+    duplicate: t.boolean({ description: 'True when it was there before, with the same content.', resolve: (result) => 'event' in result && result.duplicate }),
+    error: t.field({ type: RecordError, nullable: true, description: 'Why it was not stored.', resolve: (result) => ('error' in result ? result.error : null) }),
+  }),
+});
+
+builder.mutationFields((t) => ({
+  trackToolCall: t.field({
+    type: ToolCallEvent,
+    description: 'Records a tool call. Scope events:write.',
+    args: { input: t.arg({ type: TrackToolCallInput, required: true }) },
+    resolve: (_root, { input }, context, info) => recordEvent(scopeOf(context, info), asInput('tool_call', input)),
+  }),
+  trackDecision: t.field({
+    type: LlmDecisionEvent,
+    description: 'Records a decision. Scope events:write.',
+    args: { input: t.arg({ type: TrackDecisionInput, required: true }) },
+    resolve: (_root, { input }, context, info) => recordEvent(scopeOf(context, info), asInput('llm_decision', input)),
+  }),
+  trackLlmCall: t.field({
+    type: LlmCallEvent,
+    description: 'Records a call of a language model. Scope events:write.',
+    args: { input: t.arg({ type: TrackLlmCallInput, required: true }) },
+    resolve: (_root, { input }, context, info) => recordEvent(scopeOf(context, info), asInput('llm_call', input)),
+  }),
+  trackStateChange: t.field({
+    type: StateChangeEvent,
+    description: 'Records a change of state. Scope events:write.',
+    args: { input: t.arg({ type: TrackStateChangeInput, required: true }) },
+    resolve: (_root, { input }, context, info) => recordEvent(scopeOf(context, info), asInput('state_change', input)),
+  }),
+  trackError: t.field({
+    type: ErrorEvent,
+    description: 'Records an error. Scope events:write.',
+    args: { input: t.arg({ type: TrackErrorInput, required: true }) },
+    resolve: (_root, { input }, context, info) => recordEvent(scopeOf(context, info), asInput('error', input)),
+  }),
+  recordEvents: t.field({
+    type: [RecordResult],
+    description: `Records up to ${LARGEST_BATCH} events; each is stored or refused on its own, and has its result in the same place. Scope events:write.`,
+    args: { input: t.arg({ type: [EventInput], required: true }) },
+    complexity: (args) => ({ field: 1, multiplier: Math.max(1, args.input.length) }),
+    resolve: (_root, { input }, context, info) => {
+      if (input.length > LARGEST_BATCH) throw badInput(`A batch holds at most ${LARGEST_BATCH} events, got ${input.length}. Send it in parts`);
+      return recordEvents(scopeOf(context, info), input.map(oneOf));
+    },
+  }),
+}));
+
+const EventUpdateType = builder.objectRef<EventUpdate>('EventUpdate').implement({
+  description: 'An event that was committed.',
+  fields: (t) => ({
+    cursor: t.field({ type: 'Cursor', description: 'Resume after this.', resolve: (update) => update.cursor }),
+    event: t.field({ type: Event, description: 'The event.', resolve: (update): EventRow => update.event }),
+  }),
+});
+
+builder.subscriptionField('events', (t) =>
+  t.field({
+    type: EventUpdateType,
+    description: 'Every event as it is committed: in order, each once. With `after` what came since then is replayed first. Scope read.',
+    args: {
+      after: t.arg({ type: 'Cursor', description: 'Where to resume; "0" replays all. Default: what comes from now on.' }),
+      sessionId: t.arg.id({ description: 'Of this session. Default: of all.' }),
+      types: t.arg({ type: [EventType], description: 'Of these kinds. Default: of all.' }),
+    },
+    subscribe: (_root, args, { scope }) => {
+      const { projectId } = assertMay(scope.caller, 'read');
+      const after = args.after == null ? undefined : parseCursor(args.after);
+      return scope.services.hub.events(projectId, after, { sessionId: args.sessionId ?? undefined, types: args.types ?? undefined });
+    },
+    resolve: (update) => update,
+  }),
+);

@@ -1,0 +1,158 @@
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import { AppError, badInput } from '../errors.ts';
+import type { Event } from '../generated/prisma/client.ts';
+import { answers, jsonSchema } from '../rest/openapi.ts';
+import { bodyObject, countParameter, isObject, keepRest, sortFields, spellings, textParameter, withoutNulls } from '../rest/wire.ts';
+import type { WireObject } from '../rest/wire.ts';
+import { errorBody } from '../rest/errors.ts';
+import { sessionEvents } from './access.ts';
+import { EVENT_TYPES, EventInput } from './input.ts';
+import { wireEventType } from './llm-call.ts';
+import { recordEvent, recordEvents } from './service.ts';
+
+export const LARGEST_BATCH = 1_000;
+const LARGEST_PAGE = 500;
+
+const KNOWN = spellings(Object.keys(EventInput.shape), {
+  type: 'eventType',
+  tokenCount: 'totalTokens',
+  tokensUsed: 'totalTokens',
+  cost: 'estimatedCost',
+  alternatives: 'alternativesConsidered',
+  stackTrace: 'errorStack',
+  timestamp: 'clientTimestamp',
+});
+
+const LEGACY_TYPES: { readonly [type: string]: string } = { decision: 'llm_decision' };
+
+/** What any generation of Sentrial clients sends, as the domain's input: camelCase or snake_case, flat or under `data`. */
+export function eventFromWire(body: unknown): WireObject {
+  const sent = bodyObject(body);
+  const flat = isObject(sent['data']) ? { ...sent['data'], ...sent, data: undefined } : sent;
+  const { fields, rest } = sortFields(flat, KNOWN);
+  const { eventType, alternativesConsidered, metadata, toolError } = fields;
+  if (typeof eventType === 'string') fields['eventType'] = LEGACY_TYPES[eventType] ?? eventType;
+  if (typeof alternativesConsidered === 'string') fields['alternativesConsidered'] = [alternativesConsidered];
+  if (isObject(metadata) && fields['durationMs'] === undefined) {
+    const duration = metadata['duration_ms'] ?? metadata['durationMs'];
+    if (typeof duration === 'number' && duration >= 0) fields['durationMs'] = duration;
+  }
+  if (eventType === 'error') {
+    const error: WireObject = isObject(toolError) ? toolError : typeof toolError === 'string' ? { message: toolError } : {};
+    fillText(fields, 'errorMessage', error['message']);
+    fillText(fields, 'errorType', error['type']);
+    fillText(fields, 'errorStack', error['stack_trace'] ?? error['stackTrace'] ?? error['stack']);
+  }
+  const kept = keepRest(metadata, rest);
+  if (kept !== undefined) fields['metadata'] = kept;
+  return fields;
+}
+
+function fillText(fields: Record<string, unknown>, name: string, value: unknown) {
+  if (fields[name] === undefined && typeof value === 'string') fields[name] = value;
+}
+
+/** The answer to a created event, as the Sentrial API documents it. */
+export function createdView(event: Event): WireObject {
+  return {
+    id: event.id,
+    sessionId: event.sessionId,
+    eventType: wireEventType(event),
+    ...(event.toolName === null ? {} : { toolName: event.toolName }),
+    createdAt: event.createdAt.toISOString(),
+  };
+}
+
+/** The whole event, as the lists give it. */
+export function eventView(event: Event): WireObject {
+  const { projectId: _projectId, position, bytes: _bytes, fingerprint: _fingerprint, replaced, totalTokens, estimatedCost, ...rest } = event;
+  return withoutNulls({
+    ...rest,
+    eventType: wireEventType(event),
+    tokenCount: totalTokens,
+    estimatedCost: estimatedCost?.toNumber(),
+    replaced: replaced || null,
+    cursor: String(position),
+  });
+}
+
+const EventAnswer = z.looseObject({ id: z.string(), sessionId: z.string(), eventType: z.string(), toolName: z.string().optional(), createdAt: z.string() });
+const BatchAnswer = z.object({
+  created: z.number().int().describe('How many are stored.'),
+  results: z.array(z.looseObject({ status: z.number().int().describe('200, or the code this item alone would have had.') })),
+});
+const EventPage = z.object({ events: z.array(z.looseObject({})), hasMore: z.boolean(), nextCursor: z.string().optional() });
+
+export function eventRoutes(app: FastifyInstance): void {
+  app.post(
+    '/events',
+    { schema: { summary: 'Create an event', body: jsonSchema(EventInput), response: answers(EventAnswer, 400, 401, 403, 404, 409, 413, 415, 429, 503) } },
+    async (request) => createdView(await recordEvent(request.scope, eventFromWire(request.body))),
+  );
+
+  app.post(
+    '/events/batch',
+    {
+      schema: {
+        summary: `Create up to ${LARGEST_BATCH} events; each succeeds or fails alone`,
+        body: jsonSchema(z.object({ events: z.array(EventInput).max(LARGEST_BATCH) })),
+        response: answers(BatchAnswer, 400, 401, 403, 413, 415, 429, 503),
+      },
+    },
+    async (request) => {
+      const results = await recordEvents(request.scope, batchFromWire(request.body));
+      return {
+        created: results.filter((result) => 'event' in result).length,
+        results: results.map((result) => ('event' in result ? { status: 200, event: createdView(result.event) } : { status: result.error.status, ...errorBody(result.error) })),
+      };
+    },
+  );
+
+  app.get<{ Params: { id: string }; Querystring: WireObject }>(
+    '/sessions/:id/events',
+    {
+      schema: {
+        summary: 'Events of a session, in order',
+        querystring: jsonSchema(
+          z.object({
+            limit: z.number().int().min(1).max(LARGEST_PAGE).default(100),
+            after: z.string().optional().describe('The nextCursor of the page before.'),
+            type: z.enum(EVENT_TYPES).optional(),
+          }),
+        ),
+        response: answers(EventPage, 400, 401, 403, 404, 429, 503),
+      },
+    },
+    async (request) => {
+      const limit = countParameter(request.query['limit'], 'limit', 100, LARGEST_PAGE);
+      const type = textParameter(request.query['type']);
+      const page = await sessionEvents(request.scope, request.params.id, {
+        limit,
+        after: textParameter(request.query['after']),
+        types: type === undefined ? undefined : [eventTypeParameter(type)],
+      });
+      return { events: page.events.map(eventView), hasMore: page.hasMore, nextCursor: page.nextCursor };
+    },
+  );
+}
+
+function batchFromWire(body: unknown): readonly unknown[] {
+  const events = Array.isArray(body) ? (body as unknown[]) : bodyObject(body)['events'];
+  if (!Array.isArray(events)) throw badInput('Expected { "events": [ … ] }');
+  if (events.length > LARGEST_BATCH) throw badInput(`A batch holds at most ${LARGEST_BATCH} events, got ${events.length}. Send it in parts`);
+  return events.map((event: unknown) => {
+    try {
+      return eventFromWire(event);
+    } catch (error) {
+      if (error instanceof AppError) return event; // not an object: the domain says so, for this item alone
+      throw error;
+    }
+  });
+}
+
+function eventTypeParameter(type: string): string {
+  const named = LEGACY_TYPES[type] ?? type;
+  if (!(EVENT_TYPES as readonly string[]).includes(named)) throw badInput(`type: expected one of ${EVENT_TYPES.join(', ')}, got "${type.slice(0, 40)}"`);
+  return named;
+}

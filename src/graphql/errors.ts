@@ -1,0 +1,65 @@
+import { GraphQLError } from 'graphql';
+import { AppError, databaseUnavailable } from '../errors.ts';
+import type { ErrorCode } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import { isDatabaseAway } from '../store/database-error.ts';
+
+/** The codes this door knows; the others are said in these. */
+const CODES: { readonly [code in ErrorCode]: string } = {
+  BAD_USER_INPUT: 'BAD_USER_INPUT',
+  PAYLOAD_TOO_LARGE: 'BAD_USER_INPUT',
+  UNSUPPORTED_MEDIA_TYPE: 'BAD_USER_INPUT',
+  UNAUTHENTICATED: 'UNAUTHENTICATED',
+  FORBIDDEN: 'FORBIDDEN',
+  NOT_FOUND: 'NOT_FOUND',
+  CONFLICT: 'CONFLICT',
+  RATE_LIMITED: 'OVERLOADED',
+  OVERLOADED: 'OVERLOADED',
+  INTERNAL_SERVER_ERROR: 'INTERNAL_SERVER_ERROR',
+};
+
+/** Of these the whole request failed, so the HTTP status says it too; the others stand beside data. */
+const WHOLE_REQUEST: readonly ErrorCode[] = ['UNAUTHENTICATED', 'RATE_LIMITED', 'OVERLOADED'];
+
+export const graphqlCode = (error: AppError): string => CODES[error.code];
+
+export function toGraphQLError(error: AppError, from?: GraphQLError): GraphQLError {
+  return new GraphQLError(error.message, {
+    nodes: from?.nodes,
+    source: from?.source,
+    positions: from?.positions,
+    path: from?.path,
+    extensions: {
+      code: graphqlCode(error),
+      ...(error.issues.length > 0 && { issues: error.issues }),
+      ...(error.retryAfter !== undefined && { retryAfter: error.retryAfter }),
+      ...(WHOLE_REQUEST.includes(error.code) && {
+        http: { status: error.status, headers: error.retryAfter === undefined ? {} : { 'retry-after': String(error.retryAfter) } },
+      }),
+    },
+  });
+}
+
+/**
+ * What a client is told. Faults of the request (syntax, validation, coercion) and lines of the catalogue pass;
+ * anything else is masked, and logged once with the request id.
+ */
+export function maskError(thrown: unknown, log: Logger, requestId: string | undefined): GraphQLError {
+  const original = thrown instanceof GraphQLError ? thrown.originalError : thrown;
+  const from = thrown instanceof GraphQLError ? thrown : undefined;
+  if (original instanceof AppError) return toGraphQLError(original, from);
+  if (from && (!original || original instanceof GraphQLError)) {
+    if (typeof from.extensions['code'] === 'string' && Object.values(CODES).includes(from.extensions['code'])) return from;
+    return new GraphQLError(from.message, {
+      nodes: from.nodes,
+      source: from.source,
+      positions: from.positions,
+      path: from.path,
+      extensions: { ...from.extensions, code: 'BAD_USER_INPUT' },
+    });
+  }
+  // The limits of graphql-armor and plugin-complexity come as plain errors that name what was exceeded.
+  if (original instanceof Error && isDatabaseAway(original)) return toGraphQLError(databaseUnavailable(), from);
+  log.error({ err: original, requestId }, 'a GraphQL operation failed');
+  return toGraphQLError(new AppError('INTERNAL_SERVER_ERROR', 'Something went wrong on the server; the request id finds it in the log. Try again'), from);
+}

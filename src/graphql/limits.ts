@@ -1,0 +1,32 @@
+import { maxAliasesPlugin } from '@escape.tech/graphql-armor-max-aliases';
+import { maxTokensPlugin } from '@escape.tech/graphql-armor-max-tokens';
+import { NoSchemaIntrospectionCustomRule } from 'graphql';
+import type { Plugin } from 'graphql-yoga';
+
+/**
+ * What one operation may cost. A field costs 1, times the size of the pages it stands in; every page is bounded
+ * (connection.ts). Batches are bounded by the event door, bodies by MAX_BODY_BYTES.
+ */
+export const COMPLEXITY = {
+  defaultComplexity: 1,
+  defaultListMultiplier: 10,
+  limit: { complexity: 100_000, depth: 12, breadth: 250 },
+};
+
+const MAX_TOKENS = 5_000;
+const MAX_ALIASES = 50;
+
+/** Limits that are checked before anything runs. */
+export function limitPlugins(introspection: boolean): Plugin[] {
+  return [
+    maxTokensPlugin({ n: MAX_TOKENS }),
+    maxAliasesPlugin({ n: MAX_ALIASES, allowList: [] }),
+    ...(introspection ? [] : [noIntrospection]),
+  ];
+}
+
+const noIntrospection: Plugin = {
+  onValidate({ addValidationRule }) {
+    addValidationRule(NoSchemaIntrospectionCustomRule);
+  },
+};

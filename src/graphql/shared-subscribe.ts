@@ -1,0 +1,103 @@
+import { Kind, createSourceEventStream, execute, getOperationAST, visit } from 'graphql';
+import type { DocumentNode, ExecutionArgs, ExecutionResult } from 'graphql';
+import { createContext } from './context.ts';
+import type { Context } from './context.ts';
+import { sharedResult } from './shared-result.ts';
+
+type Group = { readers: number; results: WeakMap<object, Promise<ExecutionResult>> };
+
+/**
+ * Subscribes; subscribers whose results can't differ share one execution and one encoding of each message. They
+ * are those with the same document, operation, project and scopes, and the same variables but for the ones that
+ * only decide where the stream starts or what passes: the hub gives each of them the very same payload object,
+ * and the result is remembered by it.
+ */
+export function createSharedSubscribe(mask: (result: ExecutionResult) => ExecutionResult) {
+  const groups = new Map<string, Group>();
+
+  return async function sharedSubscribe(args: ExecutionArgs): Promise<AsyncIterable<ExecutionResult> | ExecutionResult> {
+    const stream = await createSourceEventStream(args);
+    if (!(Symbol.asyncIterator in stream)) return mask(stream);
+    const source = stream[Symbol.asyncIterator]() as AsyncIterator<object, void>;
+    const key = groupKey(args);
+    const group = groups.get(key) ?? { readers: 0, results: new WeakMap() };
+    groups.set(key, group);
+    group.readers++;
+
+    function resultOf(payload: object): Promise<ExecutionResult> {
+      let result = group.results.get(payload);
+      if (!result) {
+        const { scope } = args.contextValue as Context;
+        result = Promise.resolve(execute({ ...args, rootValue: payload, contextValue: createContext(scope) })).then((executed) => sharedResult(mask(executed)));
+        group.results.set(payload, result);
+      }
+      return result;
+    }
+
+    let left = false;
+    function leave() {
+      if (left) return;
+      left = true;
+      if (--group.readers === 0) groups.delete(key);
+    }
+
+    return {
+      [Symbol.asyncIterator]: () => ({
+        async next() {
+          const step = await source.next();
+          if (!step.done) return { done: false, value: await resultOf(step.value) };
+          leave();
+          return { done: true, value: undefined };
+        },
+        async return() {
+          leave();
+          await source.return?.();
+          return { done: true, value: undefined };
+        },
+      }),
+    };
+  };
+}
+
+const documentIds = new WeakMap<DocumentNode, number>();
+let lastId = 0;
+
+/** Documents come from the parser's cache: the same text is the same object. */
+function documentId(document: DocumentNode): number {
+  let id = documentIds.get(document);
+  if (id === undefined) documentIds.set(document, (id = ++lastId));
+  return id;
+}
+
+function groupKey(args: ExecutionArgs): string {
+  const { caller } = (args.contextValue as Context).scope;
+  const who = caller.kind === 'key' ? [caller.projectId, ...[...caller.scopes].sort()] : [];
+  const variables = resultVariables(args.document, args.operationName).map((name) => [name, args.variableValues?.[name]]);
+  return JSON.stringify([who, documentId(args.document), args.operationName, variables]);
+}
+
+const resultVariablesOf = new WeakMap<DocumentNode, Map<string, string[]>>();
+
+/** The variables that a result depends on: those used anywhere but in the arguments of the subscription field itself. */
+function resultVariables(document: DocumentNode, operationName: string | null | undefined): string[] {
+  const known = resultVariablesOf.get(document) ?? new Map<string, string[]>();
+  resultVariablesOf.set(document, known);
+  const cached = known.get(operationName ?? '');
+  if (cached) return cached;
+  const rootFields = new Set<unknown>(getOperationAST(document, operationName)?.selectionSet.selections ?? []);
+  const names = new Set<string>();
+  visit(document, {
+    VariableDefinition: () => false,
+    Variable: (node) => void names.add(node.name.value),
+    Argument: (_node, _key, _parent, _path, ancestors) => (belongsTo(rootFields, ancestors) ? false : undefined),
+  });
+  const found = [...names].sort();
+  known.set(operationName ?? '', found);
+  return found;
+}
+
+/** An argument's nearest node is its field; the list of arguments stands between them. */
+function belongsTo(fields: ReadonlySet<unknown>, ancestors: readonly unknown[]): boolean {
+  const field = ancestors.findLast((ancestor) => typeof ancestor === 'object' && ancestor !== null && 'kind' in ancestor && ancestor.kind === Kind.FIELD);
+  return fields.has(field);
+}

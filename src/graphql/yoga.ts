@@ -1,0 +1,41 @@
+import type { GraphQLSchema } from 'graphql';
+import { createYoga } from 'graphql-yoga';
+import type { Logger } from '../log.ts';
+import type { Scope } from '../scope.ts';
+import { createContext } from './context.ts';
+import type { Context } from './context.ts';
+import { maskError } from './errors.ts';
+import { limitPlugins } from './limits.ts';
+
+export type ServerContext = { scope: Scope };
+export type Yoga = ReturnType<typeof createGraphqlYoga>;
+
+/** GraphQL over HTTP and SSE; the WebSocket door uses its parsing, validation and execution as well. */
+export function createGraphqlYoga(options: { schema: GraphQLSchema; introspection: boolean; log: Logger }) {
+  const { schema, introspection, log } = options;
+  return createYoga<ServerContext, Context>({
+    schema,
+    graphqlEndpoint: '/graphql',
+    landingPage: false,
+    healthCheckEndpoint: '/graphql/health',
+    batching: false,
+    cors: false,
+    logging: false,
+    context: ({ scope }) => createContext(scope),
+    plugins: limitPlugins(introspection),
+    maskedErrors: {
+      maskError: (error) => maskError(error, log, undefined),
+    },
+    graphiql: introspection && { title: 'Sentrial', defaultQuery: FIRST_QUERY },
+    // Nine megabytes, so loaded by the first who opens the page; it needs nothing from another host.
+    renderGraphiQL: async (page) => (await import('@graphql-yoga/render-graphiql')).renderGraphiQL(page),
+  });
+}
+
+const FIRST_QUERY = `# Add your key under Headers: { "x-sentrial-api-key": "sentrial_live_…" }
+query NewestSessions {
+  sessions(first: 10) {
+    edges { node { id name agentName status eventCount estimatedCost createdAt } }
+  }
+}
+`;

@@ -1,0 +1,59 @@
+import { randomUUID } from 'node:crypto';
+import websocket from '@fastify/websocket';
+import type { WebsocketPluginOptions } from '@fastify/websocket';
+import { fastify } from 'fastify';
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
+import { AppError } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
+import { errorBody, handleError } from '../rest/errors.ts';
+import { SharedSocket } from '../graphql/shared-result.ts';
+
+/** A client's own request id is taken over where it is plain text. */
+const REQUEST_ID = /^[\w.:/-]{1,128}$/;
+
+/** The Fastify instance: what is true of every request, whichever door it goes to. */
+export async function createHttpServer(options: { maxBodyBytes: number; log: Logger; metrics: Metrics }): Promise<FastifyInstance> {
+  const { maxBodyBytes, log, metrics } = options;
+  const app = fastify({
+    loggerInstance: log as FastifyBaseLogger,
+    disableRequestLogging: true,
+    bodyLimit: maxBodyBytes,
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1_000 },
+    genReqId: (request) => {
+      const given = request.headers['x-request-id'];
+      return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
+    },
+    // A connection that idles is kept a little longer than the proxies in front keep theirs.
+    keepAliveTimeout: 72_000,
+    forceCloseConnections: 'idle',
+    return503OnClosing: true,
+  });
+
+  app.addHook('onRequest', (request, reply, done) => {
+    reply.header('x-request-id', request.id);
+    done();
+  });
+  app.addHook('onResponse', (request, reply, done) => {
+    const route = request.routeOptions.url ?? 'unknown';
+    metrics.requests.inc({ method: request.method, route, status: reply.statusCode });
+    metrics.requestSeconds.observe({ route }, reply.elapsedTime / 1000);
+    request.log.debug({ requestId: request.id, method: request.method, route, status: reply.statusCode, ms: reply.elapsedTime }, 'answered');
+    done();
+  });
+  app.setErrorHandler(handleError);
+  app.setNotFoundHandler((request, reply) => {
+    const error = new AppError('NOT_FOUND', `No such route: ${request.method} ${request.url.split('?')[0]}. /openapi.json lists the REST routes, /graphql is GraphQL`);
+    return reply.code(error.status).send(errorBody(error));
+  });
+
+  await app.register(websocket, {
+    // ws asks for the class alone; its type names the whole module.
+    options: { maxPayload: maxBodyBytes, WebSocket: SharedSocket as unknown as NonNullable<WebsocketPluginOptions['options']>['WebSocket'] },
+    errorHandler(error, socket) {
+      log.warn({ err: error }, 'a WebSocket failed');
+      socket.terminate();
+    },
+  });
+  return app;
+}

@@ -1,0 +1,52 @@
+import { isUtf8 } from 'node:buffer';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { badInput } from '../errors.ts';
+import { eventRoutes } from '../event/rest.ts';
+import type { Scope } from '../scope.ts';
+import { sessionRoutes } from '../session/rest.ts';
+import { handleError } from './errors.ts';
+import { legacyRoutes } from './legacy.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who asks and what with; set before every REST handler. */
+    scope: Scope;
+  }
+}
+
+/** The REST door, under /api/sdk. */
+export function restPlugin(makeScope: (request: FastifyRequest) => Promise<Scope>) {
+  return function rest(app: FastifyInstance, _options: unknown, done: () => void): void {
+    // The domain validates, the schemas of the routes only describe (OpenAPI); answers are plain JSON.
+    app.setValidatorCompiler(() => () => true);
+    app.setSerializerCompiler(() => JSON.stringify);
+    app.setErrorHandler(handleError);
+    app.removeAllContentTypeParsers();
+    app.addContentTypeParser(['application/json', 'text/json'], { parseAs: 'buffer' }, (_request, body: Buffer, parsed) => {
+      try {
+        parsed(null, parseJson(body));
+      } catch (error) {
+        parsed(error as Error);
+      }
+    });
+    app.decorateRequest('scope');
+    // Before the body is read: who has no key gets no 16 MB parsed.
+    app.addHook('onRequest', async (request) => {
+      request.scope = await makeScope(request);
+    });
+    sessionRoutes(app);
+    eventRoutes(app);
+    legacyRoutes(app);
+    done();
+  };
+}
+
+function parseJson(body: Buffer): unknown {
+  if (body.length === 0) throw badInput('Expected a JSON object as the body, got nothing');
+  if (!isUtf8(body)) throw badInput('The body is not valid UTF-8');
+  try {
+    return JSON.parse(body.toString('utf8'));
+  } catch (error) {
+    throw badInput(`The body is not valid JSON: ${error instanceof Error ? error.message : 'it could not be read'}`);
+  }
+}

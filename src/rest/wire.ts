@@ -1,0 +1,73 @@
+import { badInput } from '../errors.ts';
+
+/** A JSON object as it came; the wire's tolerance lives in the functions that read it. */
+export type WireObject = { readonly [key: string]: unknown };
+
+export const isObject = (value: unknown): value is WireObject => value !== null && typeof value === 'object' && !Array.isArray(value);
+
+/** The request body as an object. Throws BAD_USER_INPUT that says what came instead. */
+export function bodyObject(body: unknown): WireObject {
+  if (isObject(body)) return body;
+  const came = body === undefined ? 'nothing' : body === null ? 'null' : Array.isArray(body) ? 'an array' : `a ${typeof body}`;
+  throw badInput(`Expected a JSON object as the body, got ${came}`);
+}
+
+const snake = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+
+/** Every accepted spelling of each field: as named, in snake_case, and its aliases. */
+export function spellings(fields: readonly string[], aliases: { readonly [alias: string]: string }): ReadonlyMap<string, string> {
+  const known = new Map<string, string>();
+  for (const [alias, field] of Object.entries(aliases)) known.set(alias, field).set(snake(alias), field);
+  for (const field of fields) known.set(snake(field), field);
+  for (const field of fields) known.set(field, field);
+  return known;
+}
+
+/**
+ * Sorts a body into known fields and the rest. null counts as absent. Where a field came under two spellings,
+ * its own name wins and the other is kept with the rest. Nothing is dropped.
+ */
+export function sortFields(body: WireObject, known: ReadonlyMap<string, string>): { fields: Record<string, unknown>; rest: [string, unknown][] } {
+  const fields: Record<string, unknown> = {};
+  const rest: [string, unknown][] = [];
+  for (const key of Object.keys(body)) {
+    const value = body[key];
+    if (value === null || value === undefined) continue;
+    const field = known.get(key);
+    if (field === undefined) rest.push([key, value]);
+    else if (!(field in fields)) fields[field] = value;
+    else if (key === field) {
+      rest.push([snake(field), fields[field]]);
+      fields[field] = value;
+    } else rest.push([key, value]);
+  }
+  return { fields, rest };
+}
+
+/** Keeps what has no place of its own in `metadata`, beside what was sent there. */
+export function keepRest(metadata: unknown, rest: readonly [string, unknown][]): unknown {
+  if (rest.length === 0 || (metadata !== undefined && !isObject(metadata))) return metadata;
+  const kept = new Map(Object.entries(metadata ?? {}));
+  for (const [key, value] of rest) {
+    let name = key;
+    while (kept.has(name)) name = `_${name}`;
+    kept.set(name, value);
+  }
+  return Object.fromEntries(kept);
+}
+
+/** Drops what is null, so that an answer has only what there is. */
+export function withoutNulls(answer: WireObject): WireObject {
+  return Object.fromEntries(Object.entries(answer).filter(([, value]) => value !== null && value !== undefined));
+}
+
+/** A query parameter that counts: within 1 and `max`, or the default. Throws BAD_USER_INPUT. */
+export function countParameter(value: unknown, name: string, fallback: number, max: number, min = 1): number {
+  if (value === undefined) return fallback;
+  const count = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : NaN;
+  if (!(count >= min && count <= max)) throw badInput(`${name}: expected a whole number from ${min} to ${max}, got "${String(value).slice(0, 40)}"`);
+  return count;
+}
+
+/** A query parameter that is text, or nothing. */
+export const textParameter = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined);

@@ -1,0 +1,27 @@
+import type { Pool } from 'pg';
+import type { KeyRing } from './auth/key-ring.ts';
+import type { Caller } from './auth/caller.ts';
+import type { Hub } from './live/hub.ts';
+import type { Logger } from './log.ts';
+import type { Store } from './store/client.ts';
+import type { Writer } from './store/writer.ts';
+
+/** What the domain works with; the same for every request of a server. */
+export type Services = {
+  store: Store;
+  /** The same database, for SQL that Prisma does not write. */
+  pool: Pool;
+  writer: Writer;
+  hub: Hub;
+  keyRing: KeyRing;
+  log: Logger;
+};
+
+/** What one request may use: who asks, and what with. The first argument of every domain function. */
+export type Scope = {
+  caller: Caller;
+  services: Services;
+  requestId: string;
+  /** From the `Idempotency-Key` header. */
+  idempotencyKey?: string | undefined;
+};

@@ -1,0 +1,124 @@
+import { assertMay } from '../auth/authorize.ts';
+import { badInput, sessionNotFound } from '../errors.ts';
+import type { Prisma, Session } from '../generated/prisma/client.ts';
+import type { Scope } from '../scope.ts';
+
+/** Which sessions; what is left out does not narrow. */
+export type SessionFilter = {
+  statuses?: readonly string[] | null | undefined;
+  agentName?: string | null | undefined;
+  userId?: string | null | undefined;
+  convoId?: string | null | undefined;
+  parentSessionId?: string | null | undefined;
+  createdAfter?: Date | null | undefined;
+  createdBefore?: Date | null | undefined;
+  hasErrors?: boolean | null | undefined;
+};
+
+/** `createdAt`: when it began. `position`: when it last changed. Each is an index. */
+export type SessionOrder = { by: 'createdAt' | 'position'; direction: 'asc' | 'desc' };
+
+export type SessionPage = { limit: number; after?: string | undefined; before?: string | undefined; fromEnd?: boolean; offset?: number };
+
+const NEWEST_FIRST: SessionOrder = { by: 'createdAt', direction: 'desc' };
+
+/** WHERE of the sessions that a project's key sees and a filter wants. */
+export function sessionWhere(projectId: string, filter: SessionFilter): Prisma.SessionWhereInput {
+  return {
+    projectId,
+    ...(filter.statuses?.length && { status: { in: [...filter.statuses] } }),
+    ...(filter.agentName && { agentName: filter.agentName }),
+    ...(filter.userId && { userId: filter.userId }),
+    ...(filter.convoId && { convoId: filter.convoId }),
+    ...(filter.parentSessionId && { parentSessionId: filter.parentSessionId }),
+    ...((filter.createdAfter || filter.createdBefore) && {
+      createdAt: { ...(filter.createdAfter && { gt: filter.createdAfter }), ...(filter.createdBefore && { lt: filter.createdBefore }) },
+    }),
+    ...(filter.hasErrors === true && { errorCount: { gt: 0 } }),
+    ...(filter.hasErrors === false && { errorCount: 0 }),
+  };
+}
+
+/** The session of this id. Throws NOT_FOUND. */
+export async function getSession(scope: Scope, id: string): Promise<Session> {
+  const { projectId } = assertMay(scope.caller, 'read');
+  const session = id.includes('\0') ? null : await scope.services.store.session.findUnique({ where: { projectId_id: { projectId, id } } });
+  if (!session) throw sessionNotFound(id);
+  return session;
+}
+
+/** Sessions of this project by id; those it does not have are left out. */
+export async function sessionsById(scope: Scope, ids: readonly string[]): Promise<Map<string, Session>> {
+  const { projectId } = assertMay(scope.caller, 'read');
+  const found = await scope.services.store.session.findMany({ where: { projectId, id: { in: ids.filter((id) => !id.includes('\0')) } } });
+  return new Map(found.map((session) => [session.id, session]));
+}
+
+/** One page of sessions by keyset, for the REST door. Throws BAD_USER_INPUT (cursor). */
+export async function listSessions(scope: Scope, filter: SessionFilter, page: SessionPage): Promise<{ sessions: Session[]; hasMore: boolean; nextCursor: string | undefined }> {
+  const found = await scope.services.store.session.findMany(sessionPage(scope, filter, NEWEST_FIRST, { ...page, limit: page.limit + 1 }));
+  const sessions = found.slice(0, page.limit);
+  const hasMore = found.length > page.limit;
+  return { sessions, hasMore, nextCursor: hasMore ? sessionCursor(sessions.at(-1)!, NEWEST_FIRST) : undefined };
+}
+
+/** WHERE, ORDER and LIMIT of a page; the door adds its SELECT. A page `fromEnd` comes in reverse order. */
+export function sessionPage(scope: Scope, filter: SessionFilter, order: SessionOrder, page: SessionPage) {
+  const { projectId } = assertMay(scope.caller, 'read');
+  const direction = page.fromEnd ? (order.direction === 'asc' ? 'desc' : 'asc') : order.direction;
+  const bounds = [
+    page.after === undefined ? undefined : beyond(order, order.direction, page.after),
+    page.before === undefined ? undefined : beyond(order, order.direction === 'asc' ? 'desc' : 'asc', page.before),
+  ].filter((bound) => bound !== undefined);
+  return {
+    where: { AND: [sessionWhere(projectId, filter), ...bounds] },
+    orderBy: order.by === 'position' ? [{ position: direction }] : [{ createdAt: direction }, { id: direction }],
+    take: page.limit,
+    ...(page.offset && { skip: page.offset }),
+  } satisfies Prisma.SessionFindManyArgs;
+}
+
+/** Where a session stands in an order; opaque to clients. */
+export function sessionCursor(session: Pick<Session, 'createdAt' | 'id' | 'position'>, order: SessionOrder): string {
+  const key = order.by === 'position' ? [String(session.position)] : [session.createdAt.getTime(), session.id];
+  return Buffer.from(JSON.stringify(key)).toString('base64url');
+}
+
+function beyond(order: SessionOrder, direction: 'asc' | 'desc', cursor: string): Prisma.SessionWhereInput {
+  const [key, id] = readCursor(cursor);
+  const past = direction === 'asc' ? 'gt' : 'lt';
+  if (order.by === 'position') {
+    if (typeof key !== 'string' || !/^\d{1,18}$/.test(key)) throw badCursor(cursor);
+    return { position: { [past]: BigInt(key) } };
+  }
+  if (typeof key !== 'number' || typeof id !== 'string' || Number.isNaN(new Date(key).getTime()) || id.includes('\0')) throw badCursor(cursor);
+  const at = new Date(key);
+  // The first bound is what the index is searched by; the second settles sessions of the same millisecond.
+  return { createdAt: { [direction === 'asc' ? 'gte' : 'lte']: at }, OR: [{ createdAt: { [past]: at } }, { id: { [past]: id } }] };
+}
+
+function readCursor(cursor: string): unknown[] {
+  try {
+    const key: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'));
+    if (Array.isArray(key)) return key;
+  } catch {
+    // not ours
+  }
+  throw badCursor(cursor);
+}
+
+const badCursor = (cursor: string) => badInput(`"${cursor.slice(0, 40)}" is not a cursor of this list. Send one that the server gave you for the same order`);
+
+/** How many sessions one read of the live feed takes. */
+const FEED_PAGE = 100;
+
+/** Sessions changed after a position, in the order of their latest change: the log, compacted. */
+export async function sessionsChangedAfter(scope: Scope, filter: SessionFilter, after: number): Promise<{ sessions: Session[]; more: boolean }> {
+  const { projectId } = assertMay(scope.caller, 'read');
+  const sessions = await scope.services.store.session.findMany({
+    where: { AND: [sessionWhere(projectId, filter), { position: { gt: after } }] },
+    orderBy: { position: 'asc' },
+    take: FEED_PAGE,
+  });
+  return { sessions, more: sessions.length === FEED_PAGE };
+}

@@ -1,0 +1,118 @@
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import { badInput } from '../errors.ts';
+import type { Session } from '../generated/prisma/client.ts';
+import { answers, jsonSchema } from '../rest/openapi.ts';
+import { bodyObject, countParameter, isObject, keepRest, sortFields, spellings, textParameter, withoutNulls } from '../rest/wire.ts';
+import type { WireObject } from '../rest/wire.ts';
+import { getSession, listSessions } from './access.ts';
+import { totals } from './effective.ts';
+import { SESSION_STATUSES, SessionInput, SessionPatch } from './input.ts';
+import { createSession, updateSession } from './service.ts';
+
+const LARGEST_PAGE = 100;
+const DEEPEST_OFFSET = 10_000;
+
+const KNOWN = spellings(Object.keys(SessionInput.shape), { output: 'assistantOutput', input: 'userInput', cost: 'estimatedCost', conversationId: 'convoId' });
+
+/** Every name the generations of the API have had for where a session stands. */
+const STATUS_SYNONYMS: { readonly [name: string]: string } = { success: 'completed', error: 'failed', running: 'active', canceled: 'cancelled' };
+
+function fieldsFromWire(body: WireObject): Record<string, unknown> {
+  const { fields, rest } = sortFields(body, KNOWN);
+  const { status, metadata } = fields;
+  if (typeof status === 'string') fields['status'] = STATUS_SYNONYMS[status] ?? status;
+  if (isObject(metadata)) fields['convoId'] ??= metadata['convo_id'] ?? metadata['convoId'];
+  const kept = keepRest(metadata, rest);
+  if (kept !== undefined) fields['metadata'] = kept;
+  return fields;
+}
+
+/** Clients that send a project id (SDK 0.2.0 and its time) know neither agents nor users: they get defaults. */
+export function sessionFromWire(body: unknown): WireObject {
+  const sent = bodyObject(body);
+  const fields = fieldsFromWire(sent);
+  if ((sent['projectId'] ?? sent['project_id']) != null) {
+    const metadata = isObject(fields['metadata']) ? fields['metadata'] : {};
+    fields['agentName'] ??= fields['name'];
+    fields['userId'] ??= metadata['user_id'] ?? metadata['userId'] ?? 'anonymous';
+  }
+  return fields;
+}
+
+export const patchFromWire = (body: unknown): WireObject => fieldsFromWire(bodyObject(body));
+
+export function sessionView(session: Session): WireObject {
+  const { projectId: _projectId, position, fingerprint: _fingerprint, replaced, eventCost: _c, eventPromptTokens: _p, eventCompletionTokens: _k, eventTotalTokens: _t, ...rest } = session;
+  return withoutNulls({ ...rest, ...totals(session), replaced: replaced || null, cursor: String(position) });
+}
+
+const SessionAnswer = z.looseObject({ id: z.string(), name: z.string(), agentName: z.string(), userId: z.string(), status: z.enum(SESSION_STATUSES), createdAt: z.string() });
+const SessionList = z.object({ sessions: z.array(SessionAnswer), hasMore: z.boolean(), nextCursor: z.string().optional() });
+const ListQuery = z.object({
+  limit: z.number().int().min(1).max(LARGEST_PAGE).default(50),
+  cursor: z.string().optional().describe('The nextCursor of the page before.'),
+  offset: z.number().int().min(0).max(DEEPEST_OFFSET).default(0).describe('Sessions to skip; a cursor is faster.'),
+  status: z.enum(SESSION_STATUSES).optional(),
+  agentName: z.string().optional(),
+  userId: z.string().optional(),
+  convoId: z.string().optional(),
+  createdAfter: z.iso.datetime().optional(),
+  createdBefore: z.iso.datetime().optional(),
+});
+
+export function sessionRoutes(app: FastifyInstance): void {
+  app.post(
+    '/sessions',
+    { schema: { summary: 'Create a session', body: jsonSchema(SessionInput), response: answers(SessionAnswer, 400, 401, 403, 409, 413, 415, 429, 503) } },
+    async (request) => sessionView(await createSession(request.scope, sessionFromWire(request.body))),
+  );
+
+  app.patch<{ Params: { id: string } }>(
+    '/sessions/:id',
+    { schema: { summary: 'Update or complete a session', body: jsonSchema(SessionPatch), response: answers(SessionAnswer, 400, 401, 403, 404, 409, 413, 415, 429, 503) } },
+    async (request) => sessionView(await updateSession(request.scope, request.params.id, patchFromWire(request.body))),
+  );
+
+  app.get<{ Params: { id: string } }>(
+    '/sessions/:id',
+    { schema: { summary: 'A session', response: answers(SessionAnswer, 401, 403, 404, 429, 503) } },
+    async (request) => sessionView(await getSession(request.scope, request.params.id)),
+  );
+
+  app.get<{ Querystring: WireObject }>(
+    '/sessions',
+    { schema: { summary: 'Sessions, newest first', querystring: jsonSchema(ListQuery), response: answers(SessionList, 400, 401, 403, 429, 503) } },
+    async (request) => {
+      const q = request.query;
+      const parameter = (name: string, alias?: string) => textParameter(q[name]) ?? textParameter(q[name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`)]) ?? (alias ? textParameter(q[alias]) : undefined);
+      const status = parameter('status');
+      const page = await listSessions(
+        request.scope,
+        {
+          statuses: status === undefined ? undefined : [statusParameter(status)],
+          agentName: parameter('agentName', 'agent'),
+          userId: parameter('userId', 'user'),
+          convoId: parameter('convoId'),
+          createdAfter: timeParameter('createdAfter', parameter('createdAfter')),
+          createdBefore: timeParameter('createdBefore', parameter('createdBefore')),
+        },
+        { limit: countParameter(q['limit'], 'limit', 50, LARGEST_PAGE), offset: countParameter(q['offset'], 'offset', 0, DEEPEST_OFFSET, 0), after: parameter('cursor') },
+      );
+      return { sessions: page.sessions.map(sessionView), hasMore: page.hasMore, nextCursor: page.nextCursor };
+    },
+  );
+}
+
+function statusParameter(status: string): string {
+  const named = STATUS_SYNONYMS[status] ?? status;
+  if (!(SESSION_STATUSES as readonly string[]).includes(named)) throw badInput(`status: expected one of ${SESSION_STATUSES.join(', ')}, got "${status.slice(0, 40)}"`);
+  return named;
+}
+
+function timeParameter(name: string, value: string | undefined): Date | undefined {
+  if (value === undefined) return undefined;
+  const time = new Date(value);
+  if (Number.isNaN(time.getTime())) throw badInput(`${name}: expected a time such as 2025-01-12T10:30:00Z, got "${value.slice(0, 40)}"`);
+  return time;
+}

@@ -1,0 +1,33 @@
+import { DatabaseError } from 'pg';
+
+// Classes of SQLSTATE (PostgreSQL manual, appendix A) in which the statement itself was not at fault.
+const PASSING = new Set([
+  '08', // connection
+  '25', // a transaction left open by a lost connection, or a read-only standby
+  '40', // rolled back: serialisation, deadlock
+  '53', // out of connections, memory, disk
+  '55', // object not in the needed state, lock not available
+  '57', // cancelled, shutting down, starting up
+  '58', // I/O
+]);
+
+/**
+ * `away`: the database did not answer, or not now; the same statement may succeed later.
+ * `refused`: it answered that this statement cannot be carried out.
+ */
+export function classify(error: unknown): 'away' | 'refused' {
+  if (!(error instanceof DatabaseError)) return 'away';
+  const refusal = error.code !== undefined && !PASSING.has(error.code.slice(0, 2));
+  return refusal ? 'refused' : 'away';
+}
+
+// What pg, its pool and Prisma's adapter say when there is no connection to be had.
+const NO_CONNECTION = /ECONNREFUSED|ECONNRESET|ETIMEDOUT|EPIPE|ENOTFOUND|Connection terminated|timeout exceeded|Query read timeout|Can't reach database|Server has closed the connection|the database system is/i;
+
+/** Whether a read failed because the database is away rather than because of the read. */
+export function isDatabaseAway(error: unknown): boolean {
+  if (error instanceof DatabaseError) return classify(error) === 'away';
+  if (!(error instanceof Error)) return false;
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  return NO_CONNECTION.test(`${code} ${error.message}`) || code === 'P1001' || code === 'P1017' || (error.cause !== undefined && isDatabaseAway(error.cause));
+}

@@ -1,0 +1,39 @@
+import { defineConfig } from 'vitest/config';
+import { ClosingLine } from './test/support/closing-line.ts';
+
+// test/*.test.ts run twice, once in each flavour of the server; a test that makes sense in one flavour only
+// stands in the folder of that name. Pure functions are tested in test/unit.
+export default defineConfig({
+  test: {
+    pool: 'forks',
+    // The server starts worker threads from its .ts files, which Vite does not transform.
+    execArgv: ['--import', new URL('./test/support/tsx-in-workers.js', import.meta.url).href],
+    maxWorkers: 2,
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    teardownTimeout: 30_000,
+    setupFiles: ['test/support/setup.ts'],
+    reporters: ['default', new ClosingLine()],
+    projects: [
+      { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } },
+      {
+        extends: true,
+        test: {
+          name: 'embedded',
+          include: ['test/*.test.ts', 'test/embedded/**/*.test.ts'],
+          provide: { flavour: 'embedded' },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'production',
+          include: ['test/*.test.ts', 'test/production/**/*.test.ts'],
+          provide: { flavour: 'production' },
+          globalSetup: ['test/support/global-setup.ts'],
+          runner: './test/support/runner.ts',
+        },
+      },
+    ],
+  },
+});
