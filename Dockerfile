@@ -8,7 +8,8 @@ COPY prisma.config.ts tsconfig.json tsconfig.build.json ./
 COPY prisma prisma
 COPY scripts scripts
 COPY src src
-RUN npm run build && npm prune --omit=dev
+# --omit=optional: otherwise Prisma's CLI stays, 250 MB, as an optional peer of its client.
+RUN npm run build && npm prune --omit=dev --omit=optional
 
 FROM node:20-slim
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=3001 SENTRIAL_DATA_DIR=/data
@@ -18,6 +19,7 @@ COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/prisma/migrations prisma/migrations
 COPY --from=build /app/dist dist
+COPY --from=build /app/scripts/start.js scripts/start.js
 USER node
 # The database of the embedded flavour, which is what runs unless DATABASE_URL is set.
 VOLUME /data

@@ -1,9 +1,12 @@
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 import { ClosingLine } from './test/support/closing-line.ts';
 
 // test/*.test.ts run twice, once in each flavour of the server; a test that makes sense in one flavour only
 // stands in the folder of that name. Pure functions are tested in test/unit.
 export default defineConfig({
+  // As node finds it: Vite would take its "module" entry, another copy than the one that packages around it import.
+  resolve: { alias: [{ find: /^graphql$/, replacement: fileURLToPath(import.meta.resolve('graphql')) }] },
   test: {
     pool: 'forks',
     // The server starts worker threads from its .ts files, which Vite does not transform.
@@ -22,6 +25,7 @@ export default defineConfig({
           name: 'embedded',
           include: ['test/*.test.ts', 'test/embedded/**/*.test.ts'],
           provide: { flavour: 'embedded' },
+          globalSetup: ['test/support/global-setup-embedded.ts'],
         },
       },
       {

@@ -75,8 +75,8 @@ export async function createApp(resources: Resources, config: Config, using: { l
     async close() {
       stopping = true;
       websocket.close();
-      hub.close(); // ends SSE streams, which would keep the listener open
-      await http.close();
+      await http.close(); // ends SSE streams as well
+      hub.close();
       await writer.close();
       keyRing.close();
       await store.$disconnect();

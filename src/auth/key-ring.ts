@@ -25,20 +25,24 @@ export type KeyRing = {
 
 type KeyRow = { project_id: string; id: string; name: string; hash: Buffer; scopes: Scope[]; expires_at: Date | null; revoked_at: Date | null };
 
-export async function createKeyRing({ pool, bus }: { pool: Pool; bus: Bus }): Promise<KeyRing> {
-  const known = new LRUCache<string, KeyCaller | 'unknown'>({ max: CACHED_KEYS, ttl: CACHE_MS });
+export async function createKeyRing({ pool, bus, cacheMs = CACHE_MS }: { pool: Pool; bus: Bus; cacheMs?: number }): Promise<KeyRing> {
+  const known = new LRUCache<string, KeyCaller | 'unknown'>({ max: CACHED_KEYS, ttl: cacheMs });
   const watchers = new Map<string, Set<(why: 'revoked' | 'expired') => void>>();
+  /** Moves on with every message: what was looked up before it may be the state before it. */
+  let epoch = 0;
 
   const unsubscribe = await bus.subscribeKeys(({ hash }) => {
+    epoch++;
     known.delete(hash);
     for (const end of watchers.get(hash) ?? []) end('revoked');
   });
   // Messages may have been lost: ask the database about every key again, watched ones now.
   const stopGap = bus.onGap(() => {
+    epoch++;
     known.clear();
     for (const hash of watchers.keys()) void recheck(hash);
   });
-  const sweep = setInterval(() => watchers.forEach((_, hash) => void recheck(hash)), CACHE_MS);
+  const sweep = setInterval(() => watchers.forEach((_, hash) => void recheck(hash)), cacheMs);
   sweep.unref();
 
   async function recheck(hash: string) {
@@ -65,12 +69,13 @@ export async function createKeyRing({ pool, bus }: { pool: Pool; bus: Bus }): Pr
       const hash = hashKey(key).toString('hex');
       let caller = known.get(hash);
       if (!caller) {
+        const before = epoch;
         try {
           caller = await lookUp(hash);
         } catch (error) {
           throw error instanceof AppError ? error : databaseUnavailable();
         }
-        known.set(hash, caller, caller === 'unknown' ? { ttl: UNKNOWN_MS } : {});
+        if (epoch === before) known.set(hash, caller, caller === 'unknown' ? { ttl: UNKNOWN_MS } : {});
       }
       if (caller === 'unknown' || isOver(caller)) throw unauthenticated();
       return caller;

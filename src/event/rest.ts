@@ -5,6 +5,7 @@ import type { Event } from '../generated/prisma/client.ts';
 import { answers, jsonSchema } from '../rest/openapi.ts';
 import { bodyObject, countParameter, isObject, keepRest, sortFields, spellings, textParameter, withoutNulls } from '../rest/wire.ts';
 import type { WireObject } from '../rest/wire.ts';
+import { LONGEST_DURATION } from '../store/validate.ts';
 import { errorBody } from '../rest/errors.ts';
 import { sessionEvents } from './access.ts';
 import { EVENT_TYPES, EventInput } from './input.ts';
@@ -24,19 +25,18 @@ const KNOWN = spellings(Object.keys(EventInput.shape), {
   timestamp: 'clientTimestamp',
 });
 
-const LEGACY_TYPES: { readonly [type: string]: string } = { decision: 'llm_decision' };
+const LEGACY_TYPES = new Map([['decision', 'llm_decision']]);
 
 /** What any generation of Sentrial clients sends, as the domain's input: camelCase or snake_case, flat or under `data`. */
 export function eventFromWire(body: unknown): WireObject {
-  const sent = bodyObject(body);
-  const flat = isObject(sent['data']) ? { ...sent['data'], ...sent, data: undefined } : sent;
-  const { fields, rest } = sortFields(flat, KNOWN);
+  const { fields, rest } = sortFields(flattened(bodyObject(body)), KNOWN);
   const { eventType, alternativesConsidered, metadata, toolError } = fields;
-  if (typeof eventType === 'string') fields['eventType'] = LEGACY_TYPES[eventType] ?? eventType;
+  if (typeof eventType === 'string') fields['eventType'] = LEGACY_TYPES.get(eventType) ?? eventType;
+  if (fields['parentEventId'] === '') delete fields['parentEventId'];
   if (typeof alternativesConsidered === 'string') fields['alternativesConsidered'] = [alternativesConsidered];
   if (isObject(metadata) && fields['durationMs'] === undefined) {
     const duration = metadata['duration_ms'] ?? metadata['durationMs'];
-    if (typeof duration === 'number' && duration >= 0) fields['durationMs'] = duration;
+    if (typeof duration === 'number' && duration >= 0 && duration <= LONGEST_DURATION) fields['durationMs'] = duration;
   }
   if (eventType === 'error') {
     const error: WireObject = isObject(toolError) ? toolError : typeof toolError === 'string' ? { message: toolError } : {};
@@ -47,6 +47,16 @@ export function eventFromWire(body: unknown): WireObject {
   const kept = keepRest(metadata, rest);
   if (kept !== undefined) fields['metadata'] = kept;
   return fields;
+}
+
+/** Fields that stand beside `data` in the form where the others stand in it. */
+const BESIDE_DATA = new Set(['id', 'sessionId', 'eventType', 'clientTimestamp', 'metadata']);
+
+/** The legacy form has its fields under `data`. Where there are fields beside it, `data` is a field like any unknown one. */
+function flattened(sent: WireObject): WireObject {
+  const { data, ...beside } = sent;
+  const known = Object.keys(beside).map((key) => KNOWN.get(key)).filter((field) => field !== undefined);
+  return isObject(data) && known.every((field) => BESIDE_DATA.has(field)) ? { ...data, ...beside } : sent;
 }
 
 function fillText(fields: Record<string, unknown>, name: string, value: unknown) {
@@ -152,7 +162,7 @@ function batchFromWire(body: unknown): readonly unknown[] {
 }
 
 function eventTypeParameter(type: string): string {
-  const named = LEGACY_TYPES[type] ?? type;
+  const named = LEGACY_TYPES.get(type) ?? type;
   if (!(EVENT_TYPES as readonly string[]).includes(named)) throw badInput(`type: expected one of ${EVENT_TYPES.join(', ')}, got "${type.slice(0, 40)}"`);
   return named;
 }

@@ -1,4 +1,5 @@
 import { GraphQLError } from 'graphql';
+import type { ExecutionResult } from 'graphql';
 import { AppError, databaseUnavailable } from '../errors.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { Logger } from '../log.ts';
@@ -62,4 +63,8 @@ export function maskError(thrown: unknown, log: Logger, requestId: string | unde
   if (original instanceof Error && isDatabaseAway(original)) return toGraphQLError(databaseUnavailable(), from);
   log.error({ err: original, requestId }, 'a GraphQL operation failed');
   return toGraphQLError(new AppError('INTERNAL_SERVER_ERROR', 'Something went wrong on the server; the request id finds it in the log. Try again'), from);
+}
+
+export function maskResult(result: ExecutionResult, log: Logger, requestId: string): ExecutionResult {
+  return result.errors ? { ...result, errors: result.errors.map((error) => maskError(error, log, requestId)) } : result;
 }

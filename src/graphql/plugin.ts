@@ -1,5 +1,4 @@
 import { Readable } from 'node:stream';
-import type { ReadableStream } from 'node:stream/web';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { AppError } from '../errors.ts';
 import type { Logger } from '../log.ts';
@@ -17,20 +16,46 @@ export function graphqlPlugin(using: { yoga: Yoga; websocket: WebsocketDoor; mak
     app.removeAllContentTypeParsers();
     app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, parsed) => parsed(null, body));
 
+    // What fails before Yoga has the request: no good key, too many requests, a body that is too large.
     app.setErrorHandler((thrown: FastifyError | AppError, request, reply) => {
-      const tooLarge = thrown.code === 'FST_ERR_CTP_BODY_TOO_LARGE';
-      const error = tooLarge ? new AppError('PAYLOAD_TOO_LARGE', 'The body is larger than this server takes (MAX_BODY_BYTES)') : thrown;
-      const masked = maskError(error, log, request.id);
+      const masked = maskError(known(thrown), log, request.id);
+      const { http, ...extensions } = masked.extensions as { code: string; retryAfter?: number; http?: { status: number } };
+      if (extensions.retryAfter !== undefined) reply.header('retry-after', String(extensions.retryAfter));
       return reply
-        .code(error instanceof AppError ? error.status : 500)
+        .code(http?.status ?? (extensions.code === 'INTERNAL_SERVER_ERROR' ? 500 : thrown instanceof AppError ? thrown.status : (thrown.statusCode ?? 400)))
         .type('application/json')
-        .send(JSON.stringify({ errors: [{ message: masked.message, extensions: { code: masked.extensions['code'] } }] }));
+        .send(JSON.stringify({ errors: [{ message: masked.message, extensions }] }));
     });
+
+    const streams = new Set<() => void>();
+    app.addHook('preClose', (stopped) => {
+      streams.forEach((end) => end());
+      stopped();
+    });
+
+    /** Sends events until the client leaves, the server stops (it may then reconnect) or its key ends (it is told so). */
+    function stream(body: AsyncIterable<Uint8Array>, { caller, services }: Scope, reply: FastifyReply): FastifyReply {
+      const events = Readable.from(body);
+      function end(lastWords = '') {
+        events.unpipe(reply.raw);
+        reply.raw.end(lastWords); // and Fastify destroys the source
+      }
+      const restart = () => end();
+      streams.add(restart);
+      const unwatch = caller.kind === 'key' ? services.keyRing.whenEnded(caller, (why) => end(goodbye(why))) : () => {};
+      reply.raw.once('close', () => {
+        streams.delete(restart);
+        unwatch();
+      });
+      return reply.send(events);
+    }
 
     async function handler(request: FastifyRequest, reply: FastifyReply) {
       const scope = await makeScope(request);
       const gone = new AbortController();
-      request.raw.socket.once('close', () => gone.abort());
+      reply.raw.once('close', () => {
+        if (!reply.raw.writableFinished) gone.abort();
+      });
       const response = await yoga.fetch(
         new URL(request.url, 'http://sentrial'),
         {
@@ -44,12 +69,24 @@ export function graphqlPlugin(using: { yoga: Yoga; websocket: WebsocketDoor; mak
       reply.code(response.status);
       response.headers.forEach((value, name) => void reply.header(name, value));
       if (!response.body) return reply.send(null);
-      const streams = response.headers.get('content-type')?.startsWith('text/event-stream');
-      return reply.send(streams ? Readable.fromWeb(response.body as ReadableStream) : Buffer.from(await response.arrayBuffer()));
+      if (response.headers.get('content-type')?.startsWith('text/event-stream')) return stream(response.body as AsyncIterable<Uint8Array>, scope, reply);
+      return reply.send(Buffer.from(await response.arrayBuffer()));
     }
 
     app.route({ method: 'GET', url: '/graphql', schema: { hide: true }, handler, wsHandler: websocket.handler });
     app.route({ method: ['POST', 'PUT', 'DELETE', 'OPTIONS'], url: '/graphql', schema: { hide: true }, handler });
     done();
   };
+}
+
+function known(thrown: FastifyError | AppError): Error {
+  if (thrown instanceof AppError) return thrown;
+  if (thrown.code === 'FST_ERR_CTP_BODY_TOO_LARGE') return new AppError('PAYLOAD_TOO_LARGE', 'The body is larger than this server takes (MAX_BODY_BYTES)');
+  return thrown.statusCode !== undefined && thrown.statusCode >= 400 && thrown.statusCode < 500 ? new AppError('BAD_USER_INPUT', thrown.message) : thrown;
+}
+
+/** The last events of a stream whose key ended. */
+function goodbye(why: 'revoked' | 'expired'): string {
+  const errors = [{ message: `API key ${why}`, extensions: { code: 'UNAUTHENTICATED' } }];
+  return `event: next\ndata: ${JSON.stringify({ errors })}\n\nevent: complete\ndata:\n\n`;
 }

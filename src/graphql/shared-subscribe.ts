@@ -1,8 +1,9 @@
 import { Kind, createSourceEventStream, execute, getOperationAST, visit } from 'graphql';
 import type { DocumentNode, ExecutionArgs, ExecutionResult } from 'graphql';
+import type { Logger } from '../log.ts';
 import { createContext } from './context.ts';
 import type { Context } from './context.ts';
-import { sharedResult } from './shared-result.ts';
+import { maskResult } from './errors.ts';
 
 type Group = { readers: number; results: WeakMap<object, Promise<ExecutionResult>> };
 
@@ -10,14 +11,15 @@ type Group = { readers: number; results: WeakMap<object, Promise<ExecutionResult
  * Subscribes; subscribers whose results can't differ share one execution and one encoding of each message. They
  * are those with the same document, operation, project and scopes, and the same variables but for the ones that
  * only decide where the stream starts or what passes: the hub gives each of them the very same payload object,
- * and the result is remembered by it.
+ * and the result is remembered by it. Each payload gets loaders of its own, so none is answered from an earlier one.
  */
-export function createSharedSubscribe(mask: (result: ExecutionResult) => ExecutionResult) {
+export function createSharedSubscribe(log: Logger, encode: (result: ExecutionResult) => ExecutionResult = (result) => result) {
   const groups = new Map<string, Group>();
 
   return async function sharedSubscribe(args: ExecutionArgs): Promise<AsyncIterable<ExecutionResult> | ExecutionResult> {
     const stream = await createSourceEventStream(args);
-    if (!(Symbol.asyncIterator in stream)) return mask(stream);
+    const { scope } = args.contextValue as Context;
+    if (!(Symbol.asyncIterator in stream)) return maskResult(stream, log, scope.requestId);
     const source = stream[Symbol.asyncIterator]() as AsyncIterator<object, void>;
     const key = groupKey(args);
     const group = groups.get(key) ?? { readers: 0, results: new WeakMap() };
@@ -27,35 +29,46 @@ export function createSharedSubscribe(mask: (result: ExecutionResult) => Executi
     function resultOf(payload: object): Promise<ExecutionResult> {
       let result = group.results.get(payload);
       if (!result) {
-        const { scope } = args.contextValue as Context;
-        result = Promise.resolve(execute({ ...args, rootValue: payload, contextValue: createContext(scope) })).then((executed) => sharedResult(mask(executed)));
+        const executed = Promise.resolve(execute({ ...args, rootValue: payload, contextValue: createContext(scope) }));
+        result = executed.then((unmasked) => encode(maskResult(unmasked, log, scope.requestId)));
         group.results.set(payload, result);
       }
       return result;
     }
 
     let left = false;
-    function leave() {
+    async function leave() {
       if (left) return;
       left = true;
-      if (--group.readers === 0) groups.delete(key);
+      if (--group.readers === 0 && groups.get(key) === group) groups.delete(key);
+      await source.return?.();
     }
 
-    return {
-      [Symbol.asyncIterator]: () => ({
-        async next() {
+    // With a `return` of its own: that is what graphql-ws calls when the client completes or is gone.
+    const results: AsyncGenerator<ExecutionResult, void> = {
+      async next() {
+        try {
           const step = await source.next();
           if (!step.done) return { done: false, value: await resultOf(step.value) };
-          leave();
-          return { done: true, value: undefined };
-        },
-        async return() {
-          leave();
-          await source.return?.();
-          return { done: true, value: undefined };
-        },
-      }),
+        } catch (error) {
+          await leave();
+          throw error;
+        }
+        await leave();
+        return { done: true, value: undefined };
+      },
+      async return() {
+        await leave();
+        return { done: true, value: undefined };
+      },
+      async throw(error) {
+        await leave();
+        throw error;
+      },
+      [Symbol.asyncIterator]: () => results,
+      [Symbol.asyncDispose]: leave,
     };
+    return results;
   };
 }
 

@@ -1,6 +1,6 @@
 import type { WebSocket } from '@fastify/websocket';
 import type { FastifyRequest } from 'fastify';
-import type { ExecutionArgs, ExecutionResult, GraphQLSchema } from 'graphql';
+import type { ExecutionArgs, GraphQLSchema } from 'graphql';
 import { GraphQLError } from 'graphql';
 import { CloseCode } from 'graphql-ws';
 import { makeHandler } from 'graphql-ws/use/@fastify/websocket';
@@ -13,12 +13,16 @@ import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Scope } from '../scope.ts';
 import { maskError } from './errors.ts';
+import { sharedResult } from './shared-result.ts';
 import { createSharedSubscribe } from './shared-subscribe.ts';
 import type { Yoga } from './yoga.ts';
 
 /** Codes beside those of graphql-ws (PROTOCOL.md there). A client may reconnect after each of them. */
 const SERVICE_RESTART = 1012;
 const TRY_AGAIN_LATER = 1013;
+
+/** A peer that does not answer the closing of its socket within this time is cut off, in milliseconds. */
+const CLOSE_WITHIN_MS = 2_000;
 
 /** A peer that does not answer a ping within this time is gone, in milliseconds. */
 const KEEP_ALIVE_MS = 12_000;
@@ -45,9 +49,6 @@ export function createWebsocketDoor(using: {
 }): WebsocketDoor {
   const { yoga, authenticator, keyRing, rateLimit, makeScope, log, metrics } = using;
   const open = new Set<WebSocket>();
-  const mask = (result: ExecutionResult): ExecutionResult =>
-    result.errors ? { ...result, errors: result.errors.map((error) => maskError(error, log, undefined)) } : result;
-  const sharedSubscribe = createSharedSubscribe(mask);
 
   async function identify(params: Record<string, unknown> | undefined, request: FastifyRequest): Promise<Caller> {
     const key = params?.['apiKey'];
@@ -104,7 +105,7 @@ export function createWebsocketDoor(using: {
         const { scope } = args.contextValue as { scope: Scope };
         return yoga.getEnveloped({ scope }).execute(args);
       },
-      subscribe: sharedSubscribe,
+      subscribe: createSharedSubscribe(log, sharedResult),
     },
     KEEP_ALIVE_MS,
   );
@@ -113,6 +114,8 @@ export function createWebsocketDoor(using: {
     handler,
     close() {
       for (const socket of open) socket.close(SERVICE_RESTART, 'Service restart');
+      // One that reads nothing would keep the server from stopping.
+      setTimeout(() => open.forEach((socket) => socket.terminate()), CLOSE_WITHIN_MS).unref();
     },
   };
 }

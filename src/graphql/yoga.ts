@@ -1,11 +1,13 @@
 import type { GraphQLSchema } from 'graphql';
-import { createYoga } from 'graphql-yoga';
+import { createYoga, isAsyncIterable } from 'graphql-yoga';
+import type { Plugin } from 'graphql-yoga';
 import type { Logger } from '../log.ts';
 import type { Scope } from '../scope.ts';
 import { createContext } from './context.ts';
 import type { Context } from './context.ts';
-import { maskError } from './errors.ts';
+import { maskError, maskResult } from './errors.ts';
 import { limitPlugins } from './limits.ts';
+import { createSharedSubscribe } from './shared-subscribe.ts';
 
 export type ServerContext = { scope: Scope };
 export type Yoga = ReturnType<typeof createGraphqlYoga>;
@@ -22,7 +24,8 @@ export function createGraphqlYoga(options: { schema: GraphQLSchema; introspectio
     cors: false,
     logging: false,
     context: ({ scope }) => createContext(scope),
-    plugins: limitPlugins(introspection),
+    plugins: [...limitPlugins(introspection), execution(log)],
+    // What fails before anything runs; the results were masked with their request's id.
     maskedErrors: {
       maskError: (error) => maskError(error, log, undefined),
     },
@@ -30,6 +33,21 @@ export function createGraphqlYoga(options: { schema: GraphQLSchema; introspectio
     // Nine megabytes, so loaded by the first who opens the page; it needs nothing from another host.
     renderGraphiQL: async (page) => (await import('@graphql-yoga/render-graphiql')).renderGraphiQL(page),
   });
+}
+
+/** Masks results, and subscribes as the WebSocket door does. */
+function execution(log: Logger): Plugin<Context> {
+  const subscribe = createSharedSubscribe(log);
+  return {
+    onExecute: ({ args }) => ({
+      onExecuteDone({ result, setResult }) {
+        if (!isAsyncIterable(result)) setResult(maskResult(result, log, args.contextValue.scope.requestId));
+      },
+    }),
+    onSubscribe({ setSubscribeFn }) {
+      setSubscribeFn(subscribe);
+    },
+  };
 }
 
 const FIRST_QUERY = `# Add your key under Headers: { "x-sentrial-api-key": "sentrial_live_…" }

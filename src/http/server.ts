@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import websocket from '@fastify/websocket';
 import type { WebsocketPluginOptions } from '@fastify/websocket';
-import { fastify } from 'fastify';
+import { LogController, fastify } from 'fastify';
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import { AppError } from '../errors.ts';
 import type { Logger } from '../log.ts';
@@ -12,12 +12,15 @@ import { SharedSocket } from '../graphql/shared-result.ts';
 /** A client's own request id is taken over where it is plain text. */
 const REQUEST_ID = /^[\w.:/-]{1,128}$/;
 
+/** When stopping, requests that are still coming in or waiting for their answer have this long, in milliseconds. */
+const LAST_REQUESTS_MS = 6_000;
+
 /** The Fastify instance: what is true of every request, whichever door it goes to. */
 export async function createHttpServer(options: { maxBodyBytes: number; log: Logger; metrics: Metrics }): Promise<FastifyInstance> {
   const { maxBodyBytes, log, metrics } = options;
   const app = fastify({
     loggerInstance: log as FastifyBaseLogger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: maxBodyBytes,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1_000 },
     genReqId: (request) => {
@@ -39,6 +42,10 @@ export async function createHttpServer(options: { maxBodyBytes: number; log: Log
     metrics.requests.inc({ method: request.method, route, status: reply.statusCode });
     metrics.requestSeconds.observe({ route }, reply.elapsedTime / 1000);
     request.log.debug({ requestId: request.id, method: request.method, route, status: reply.statusCode, ms: reply.elapsedTime }, 'answered');
+    done();
+  });
+  app.addHook('preClose', (done) => {
+    setTimeout(() => app.server.closeAllConnections(), LAST_REQUESTS_MS).unref();
     done();
   });
   app.setErrorHandler(handleError);

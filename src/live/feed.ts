@@ -11,6 +11,8 @@ export type Reader = { stopped: boolean; wake: () => void };
 const RING_ROWS = 2_048;
 const RING_BYTES = 8 * 1024 * 1024;
 const RETRY_MS = 250;
+/** Readers that are near one another share reads; one that replays a long history must not leave all of it here. */
+const SHARED_READS = 16;
 
 /**
  * One project's live end on this server.
@@ -42,6 +44,11 @@ export class Feed {
 
   get head(): number {
     return this.ring.end;
+  }
+
+  /** The newest position known to be committed: who subscribes now wants what comes after it. */
+  get newest(): number {
+    return Math.max(this.head, this.#target);
   }
 
   /** Resolves when every later commit will be seen: listening first, then the head as the database has it. */
@@ -76,6 +83,7 @@ export class Feed {
     if (!promise) {
       promise = read();
       this.#reads.set(key, promise);
+      if (this.#reads.size > SHARED_READS) this.#reads.delete(this.#reads.keys().next().value!);
       promise.catch(() => this.#reads.delete(key));
     }
     return promise;

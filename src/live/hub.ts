@@ -160,12 +160,12 @@ export function createHub(options: { bus: Bus; reader: LogReader; log: Logger; m
     async events(projectId, after, filter) {
       const feed = await join(projectId);
       const reader = newReader();
-      return stoppable(readEvents(feed, reader, after ?? feed.head, filter), reader, () => leave(feed));
+      return stoppable(readEvents(feed, reader, after ?? feed.newest, filter), reader, () => leave(feed));
     },
     async sessions(projectId, after, key, read) {
       const feed = await join(projectId);
       const reader = newReader();
-      return stoppable(readSessions(feed, reader, after ?? feed.head, key, read), reader, () => leave(feed));
+      return stoppable(readSessions(feed, reader, after ?? feed.newest, key, read), reader, () => leave(feed));
     },
     close() {
       clearInterval(timer);

@@ -59,10 +59,13 @@ export function createRedisBus(options: { connections: RedisConnections; log: Lo
   const redisSubscribe = (channel: string) => (sharded ? subscriber.ssubscribe(channel) : subscriber.subscribe(channel));
   const redisUnsubscribe = (channel: string) => (sharded ? subscriber.sunsubscribe(channel) : subscriber.unsubscribe(channel));
 
-  subscriber.on('ready', () => {
+  function resubscribe() {
     // Every channel is subscribed again, also those whose SUBSCRIBE failed while Redis was away; then ask for what was missed.
     void Promise.allSettled([...wanted.keys()].map(redisSubscribe)).then(() => gapListeners.forEach((listener) => listener()));
-  });
+  }
+  subscriber.on('ready', resubscribe);
+  // A cluster stays ready while one of its nodes is replaced; this says that the connections to its shards are new.
+  if (sharded) subscriber.on('subscribersReady', resubscribe);
   for (const [name, connection] of Object.entries(connections)) {
     connection.on('error', (error: unknown) => log.warn({ err: error, connection: name }, 'Redis is not reachable; live readers fall back to the database'));
     void connection.connect().catch(() => undefined);

@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { assertMay } from '../auth/authorize.ts';
 import { badInput } from '../errors.ts';
 import { eventRoutes } from '../event/rest.ts';
 import type { Scope } from '../scope.ts';
@@ -33,6 +34,7 @@ export function restPlugin(makeScope: (request: FastifyRequest) => Promise<Scope
     // Before the body is read: who has no key gets no 16 MB parsed.
     app.addHook('onRequest', async (request) => {
       request.scope = await makeScope(request);
+      assertMay(request.scope.caller);
     });
     sessionRoutes(app);
     eventRoutes(app);

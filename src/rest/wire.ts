@@ -1,4 +1,5 @@
 import { badInput } from '../errors.ts';
+import { clean } from '../store/clean.ts';
 
 /** A JSON object as it came; the wire's tolerance lives in the functions that read it. */
 export type WireObject = { readonly [key: string]: unknown };
@@ -25,24 +26,23 @@ export function spellings(fields: readonly string[], aliases: { readonly [alias:
 
 /**
  * Sorts a body into known fields and the rest. null counts as absent. Where a field came under two spellings,
- * its own name wins and the other is kept with the rest. Nothing is dropped.
+ * its own name wins, then the first in alphabetical order; the other is kept with the rest. Nothing is dropped,
+ * and the order of the keys makes no difference: the same content twice has to be the same content.
  */
 export function sortFields(body: WireObject, known: ReadonlyMap<string, string>): { fields: Record<string, unknown>; rest: [string, unknown][] } {
   const fields: Record<string, unknown> = {};
   const rest: [string, unknown][] = [];
-  for (const key of Object.keys(body)) {
+  for (const key of Object.keys(body).sort()) {
     const value = body[key];
     if (value === null || value === undefined) continue;
     const field = known.get(key);
-    if (field === undefined) rest.push([key, value]);
-    else if (!(field in fields)) fields[field] = value;
-    else if (key === field) {
-      rest.push([snake(field), fields[field]]);
-      fields[field] = value;
-    } else rest.push([key, value]);
+    if (field === undefined || (key !== field && (isGiven(body, field) || field in fields))) rest.push([key, value]);
+    else fields[field] = value;
   }
   return { fields, rest };
 }
+
+const isGiven = (body: WireObject, field: string) => Object.hasOwn(body, field) && body[field] !== null && body[field] !== undefined;
 
 /** Keeps what has no place of its own in `metadata`, beside what was sent there. */
 export function keepRest(metadata: unknown, rest: readonly [string, unknown][]): unknown {
@@ -63,11 +63,11 @@ export function withoutNulls(answer: WireObject): WireObject {
 
 /** A query parameter that counts: within 1 and `max`, or the default. Throws BAD_USER_INPUT. */
 export function countParameter(value: unknown, name: string, fallback: number, max: number, min = 1): number {
-  if (value === undefined) return fallback;
+  if (value === undefined || value === '') return fallback;
   const count = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : NaN;
   if (!(count >= min && count <= max)) throw badInput(`${name}: expected a whole number from ${min} to ${max}, got "${String(value).slice(0, 40)}"`);
   return count;
 }
 
-/** A query parameter that is text, or nothing. */
-export const textParameter = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined);
+/** A query parameter that is text, as it would have been stored, or nothing. */
+export const textParameter = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? clean(value).value : undefined);

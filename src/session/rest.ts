@@ -5,6 +5,7 @@ import type { Session } from '../generated/prisma/client.ts';
 import { answers, jsonSchema } from '../rest/openapi.ts';
 import { bodyObject, countParameter, isObject, keepRest, sortFields, spellings, textParameter, withoutNulls } from '../rest/wire.ts';
 import type { WireObject } from '../rest/wire.ts';
+import { LONGEST_LABEL } from '../store/validate.ts';
 import { getSession, listSessions } from './access.ts';
 import { totals } from './effective.ts';
 import { SESSION_STATUSES, SessionInput, SessionPatch } from './input.ts';
@@ -16,16 +17,25 @@ const DEEPEST_OFFSET = 10_000;
 const KNOWN = spellings(Object.keys(SessionInput.shape), { output: 'assistantOutput', input: 'userInput', cost: 'estimatedCost', conversationId: 'convoId' });
 
 /** Every name the generations of the API have had for where a session stands. */
-const STATUS_SYNONYMS: { readonly [name: string]: string } = { success: 'completed', error: 'failed', running: 'active', canceled: 'cancelled' };
+const STATUS_SYNONYMS = new Map([['success', 'completed'], ['error', 'failed'], ['running', 'active'], ['canceled', 'cancelled']]);
+const statusNamed = (status: string) => STATUS_SYNONYMS.get(status) ?? status;
 
 function fieldsFromWire(body: WireObject): Record<string, unknown> {
   const { fields, rest } = sortFields(body, KNOWN);
   const { status, metadata } = fields;
-  if (typeof status === 'string') fields['status'] = STATUS_SYNONYMS[status] ?? status;
-  if (isObject(metadata)) fields['convoId'] ??= metadata['convo_id'] ?? metadata['convoId'];
+  if (typeof status === 'string') fields['status'] = statusNamed(status);
+  // SDKs pass on an empty conversation id as it is; it says the same as none.
+  for (const name of ['convoId', 'parentSessionId']) if (fields[name] === '') delete fields[name];
+  if (isObject(metadata)) fields['convoId'] ??= label(metadata['convo_id']) ?? label(metadata['convoId']);
   const kept = keepRest(metadata, rest);
   if (kept !== undefined) fields['metadata'] = kept;
   return fields;
+}
+
+/** A label out of metadata, where anything may stand: what is no label is not taken, rather than refused. */
+function label(value: unknown): string | undefined {
+  const text = typeof value === 'number' ? String(value) : value;
+  return typeof text === 'string' && text !== '' && text.length <= LONGEST_LABEL ? text : undefined;
 }
 
 /** Clients that send a project id (SDK 0.2.0 and its time) know neither agents nor users: they get defaults. */
@@ -35,7 +45,7 @@ export function sessionFromWire(body: unknown): WireObject {
   if ((sent['projectId'] ?? sent['project_id']) != null) {
     const metadata = isObject(fields['metadata']) ? fields['metadata'] : {};
     fields['agentName'] ??= fields['name'];
-    fields['userId'] ??= metadata['user_id'] ?? metadata['userId'] ?? 'anonymous';
+    fields['userId'] ??= label(metadata['user_id']) ?? label(metadata['userId']) ?? 'anonymous';
   }
   return fields;
 }
@@ -105,7 +115,7 @@ export function sessionRoutes(app: FastifyInstance): void {
 }
 
 function statusParameter(status: string): string {
-  const named = STATUS_SYNONYMS[status] ?? status;
+  const named = statusNamed(status);
   if (!(SESSION_STATUSES as readonly string[]).includes(named)) throw badInput(`status: expected one of ${SESSION_STATUSES.join(', ')}, got "${status.slice(0, 40)}"`);
   return named;
 }
@@ -113,6 +123,7 @@ function statusParameter(status: string): string {
 function timeParameter(name: string, value: string | undefined): Date | undefined {
   if (value === undefined) return undefined;
   const time = new Date(value);
-  if (Number.isNaN(time.getTime())) throw badInput(`${name}: expected a time such as 2025-01-12T10:30:00Z, got "${value.slice(0, 40)}"`);
+  // Within what PostgreSQL and ISO 8601 can say.
+  if (!(time.getTime() >= 0 && time.getUTCFullYear() <= 9999)) throw badInput(`${name}: expected a time such as 2025-01-12T10:30:00Z, got "${value.slice(0, 40)}"`);
   return time;
 }

@@ -7,28 +7,40 @@ import type { Cleaned } from './clean.ts';
 
 /** Ids are opaque; a bound keeps them within an index entry. */
 export const Id = z.string().min(1).max(200);
-/** Names that lists are filtered by: at most 500 characters, so that an index entry can hold them. */
-export const Label = z.string().min(1).max(500);
+/** So that an index entry can hold it. */
+export const LONGEST_LABEL = 500;
+/** Names that lists are filtered by. */
+export const Label = z.string().min(1).max(LONGEST_LABEL);
 export const Text = z.string();
 export const Json = z.unknown();
-export const JsonObject = z.record(z.string(), z.unknown());
+/** Not z.record(), which drops a key named "__proto__". */
+export const JsonObject = z
+  .unknown()
+  .refine((value): value is Record<string, unknown> => isPlainObject(value), { error: (issue) => `must be an object, got ${shown(issue.input)}` })
+  .meta({ type: 'object' })
+  .transform((value) => value as Record<string, unknown>);
 /** A count of tokens. */
 export const Tokens = z.number().int().min(0).max(2_147_483_647);
 /** US dollars. */
 export const Cost = z.number().min(0).max(1e9);
+export const LONGEST_DURATION = 1e13;
 /** Milliseconds. */
-export const Duration = z.number().min(0).max(1e13);
+export const Duration = z.number().min(0).max(LONGEST_DURATION);
+
+const LATEST = 253_402_300_799_999;
+const TIME = 'must be a time such as 2025-01-12T10:30:00Z, or milliseconds since 1970, not after the year 9999';
 /** ISO 8601 or milliseconds since 1970; between the years 1970 and 9999. */
 export const Timestamp = z
-  .union([z.iso.datetime({ offset: true }), z.number().min(0).max(253_402_300_799_999)])
+  .union([z.iso.datetime({ offset: true, error: TIME }), z.number({ error: TIME })], { error: TIME })
+  .refine((value) => new Date(value).getTime() >= 0 && new Date(value).getTime() <= LATEST, { error: TIME })
   .transform((value) => new Date(value).toISOString());
 
 /** Parses and cleans. Throws BAD_USER_INPUT that names every fault. */
 export function validate<T>(schema: z.ZodType<T>, input: unknown, what: string): Cleaned<T> {
-  const parsed = schema.safeParse(input);
+  const parsed = schema.safeParse(input, { error: fault });
   if (!parsed.success) {
-    const issues = parsed.error.issues.map((issue) => ({ path: issue.path.join('.'), message: issue.message }));
-    const list = issues.slice(0, 5).map((issue) => (issue.path ? `${issue.path}: ${issue.message}` : issue.message));
+    const issues = parsed.error.issues.map((issue) => ({ path: issue.path.join('.'), message: `${issue.path.join('.') || what} ${issue.message}` }));
+    const list = issues.slice(0, 5).map((issue) => issue.message);
     if (issues.length > 5) list.push(`and ${issues.length - 5} more`);
     throw badInput(`${what} is not valid: ${list.join('; ')}`, issues);
   }
@@ -38,4 +50,47 @@ export function validate<T>(schema: z.ZodType<T>, input: unknown, what: string):
     if (error instanceof TooDeepError) throw badInput(`${what} is not valid: it nests deeper than ${MAX_DEPTH} levels`);
     throw error;
   }
+}
+
+const KINDS: { readonly [expected: string]: string } = {
+  string: 'text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  array: 'an array',
+  object: 'an object',
+  date: 'a time',
+};
+
+/** What is wrong with a field, as the rest of a sentence that begins with its name. */
+function fault(issue: z.core.$ZodRawIssue): string {
+  if (issue.input === undefined || issue.input === null) return 'is required';
+  switch (issue.code) {
+    case 'invalid_type':
+      return `must be ${KINDS[issue.expected] ?? issue.expected}, got ${shown(issue.input)}`;
+    case 'invalid_value':
+      return `must be one of ${issue.values.map(String).join(', ')}, got ${shown(issue.input)}`;
+    case 'too_small':
+      if (issue.origin === 'string') return 'must not be empty';
+      if (issue.origin === 'array') return `must hold at least ${issue.minimum}`;
+      return `must be at least ${issue.minimum}, got ${shown(issue.input)}`;
+    case 'too_big':
+      if (issue.origin === 'string') return `must be at most ${issue.maximum} characters long`;
+      if (issue.origin === 'array') return `must hold at most ${issue.maximum}`;
+      return `must be at most ${issue.maximum}, got ${shown(issue.input)}`;
+    default:
+      return issue.message ?? 'is not valid';
+  }
+}
+
+const isPlainObject = (value: unknown) => value !== null && typeof value === 'object' && !Array.isArray(value);
+
+const LONGEST_SHOWN = 40;
+
+/** A value as an error names it: short, and never a whole document. */
+function shown(value: unknown): string {
+  if (typeof value === 'string') return value.length > LONGEST_SHOWN ? `"${value.slice(0, LONGEST_SHOWN)}…"` : `"${value}"`;
+  if (Array.isArray(value)) return 'an array';
+  if (value !== null && typeof value === 'object') return 'an object';
+  return String(value);
 }

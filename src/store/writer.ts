@@ -154,7 +154,10 @@ export function createWriter(options: {
       settled.push(() => item.settle({ outcome, position, found }));
     }
     // Readers are woken before the callers are answered: who subscribes after an answer finds the feed at least there.
-    for (const range of committed.values()) onCommit(range);
+    for (const range of committed.values()) {
+      range.rows.sort((a, b) => (a['position'] as number) - (b['position'] as number)); // the database answers in no order
+      onCommit(range);
+    }
     for (const settle of settled) settle();
   }
 

@@ -1,0 +1,49 @@
+/**
+ * A server to measure, in a process of its own: the real one, or the same one with another writer.
+ *
+ *   full    as it ships
+ *   naive   one INSERT (one append_to_log) per change, many in flight: what a server without group commit does
+ *   nodb    answers as if the write had happened; the limit that HTTP, authentication and validation set
+ */
+import { createApp } from '../src/app.ts';
+import { readConfig } from '../src/config.ts';
+import { createLogger } from '../src/log.ts';
+import { createMetrics } from '../src/metrics.ts';
+import { createWriter } from '../src/store/writer.ts';
+import type { Change, Outcome, Writer } from '../src/store/writer.ts';
+
+const mode = process.argv[2] ?? 'full';
+const config = readConfig(process.env);
+const log = createLogger(config.logLevel);
+const using = { log, metrics: createMetrics() };
+const resources =
+  config.databaseUrl === undefined
+    ? await (await import('../src/resources/embedded.ts')).openEmbedded(config)
+    : (await import('../src/resources/production.ts')).openProduction(config, config.databaseUrl, using);
+const app = await createApp(resources, config, using);
+
+let position = 1;
+const noDatabase: Writer = {
+  write: (changes: readonly Change[]) => Promise.resolve(changes.map((): Outcome => ({ outcome: 'stored', position: position++, found: null }))),
+  waiting: () => ({ rows: 0, bytes: 0 }),
+  close: () => Promise.resolve(),
+};
+
+/** A writer of its own for every change: each takes a connection of the pool, and commits alone. */
+const oneByOne: Writer = {
+  ...noDatabase,
+  async write(changes) {
+    const outcomes = await Promise.all(
+      changes.map((change) =>
+        createWriter({ pool: resources.pool, maxQueueBytes: Number.MAX_SAFE_INTEGER, log, metrics: using.metrics, onCommit: () => {} }).write([change]),
+      ),
+    );
+    return outcomes.flat();
+  },
+};
+
+if (mode === 'nodb') app.services.writer = noDatabase;
+if (mode === 'naive') app.services.writer = oneByOne;
+
+process.stdout.write(`${await app.http.listen({ port: config.port, host: config.host })}\n`);
+process.on('SIGTERM', () => void app.close().then(() => resources.close()).then(() => process.exit(0)));

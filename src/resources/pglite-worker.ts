@@ -1,0 +1,85 @@
+import { mkdir, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { parentPort, workerData } from 'node:worker_threads';
+import { syncEntries, syncFolder } from './durable-fs.ts';
+import type { FromWorker, Job, ToWorker } from './pglite-messages.ts';
+import { PgliteSession } from './pglite-session.ts';
+import { Upkeep } from './pglite-upkeep.ts';
+
+// The thread that PGlite lives in, so that a query does not hold up the server.
+
+if (!parentPort) throw new Error('pglite-worker.ts runs as a worker thread');
+const port = parentPort;
+const tell = (message: FromWorker, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer);
+
+/** Ends this thread at once, inside PostgreSQL too: nothing that happened in the failed request is answered. */
+function fail(error: unknown): never {
+  tell({ kind: 'failed', message: error instanceof Error ? error.message : String(error) });
+  process.exit(1);
+}
+
+/**
+ * Makes the database beside its folder and moves it there when all of it is on disk: whenever the power goes,
+ * there is a whole database or none.
+ */
+async function create(folder: string): Promise<void> {
+  const unfinished = `${folder}.new`;
+  await rm(unfinished, { recursive: true, force: true });
+  await mkdir(unfinished, { mode: 0o700 }); // PGlite makes its files readable and writable for everybody
+  const session = await PgliteSession.open(unfinished, fail);
+  await session.close();
+  await syncFolder(unfinished);
+  await rename(unfinished, folder);
+  await syncEntries(dirname(folder));
+}
+
+async function serve(folder: string): Promise<void> {
+  const session = await PgliteSession.open(folder, fail);
+  let client: number | undefined;
+  let settled = true;
+  const upkeep = new Upkeep(session, () => settled);
+
+  function hangUp(): void {
+    session.reset();
+    client = undefined;
+    settled = true;
+  }
+
+  function answer(message: ToWorker & { kind: 'request' }, isNew: boolean): void {
+    if (isNew) {
+      if (client !== undefined) hangUp();
+      client = message.connection;
+    }
+    const bytes = session.ask(message.bytes);
+    settled = message.settled;
+    tell({ kind: 'answer', connection: message.connection, bytes }, [bytes.buffer]);
+    if (settled) upkeep.run();
+  }
+
+  let newest = -1;
+  port.on('message', (message: ToWorker) => {
+    try {
+      if (message.kind === 'request') {
+        const isNew = message.connection > newest;
+        newest = Math.max(newest, message.connection);
+        if (isNew || message.connection === client) answer(message, isNew);
+      } else if (message.kind === 'hang up') {
+        if (message.connection === client) hangUp();
+      } else {
+        upkeep.stop();
+        port.removeAllListeners('message');
+        session.close().then(() => tell({ kind: 'closed' }), fail);
+      }
+    } catch (error) {
+      fail(error);
+    }
+  });
+}
+
+const { task, folder } = workerData as Job;
+try {
+  await (task === 'create' ? create(folder) : serve(folder));
+  tell({ kind: 'ready' });
+} catch (error) {
+  fail(error);
+}

@@ -1,0 +1,140 @@
+import { createClient as createSseClient } from 'graphql-sse';
+import { createClient } from 'graphql-ws';
+import { WebSocket } from 'ws';
+import type { TestApp } from './app.ts';
+import { until } from './child.ts';
+
+// Subscriptions over both doors, through the published clients of each.
+
+export type Door = 'ws' | 'sse';
+
+export type LiveResult<Data> = { data?: Data | null; errors?: readonly { message: string; extensions?: Record<string, unknown> }[] };
+
+/** A subscription and what it has got so far. */
+export interface Live<Data> extends AsyncDisposable {
+  readonly results: LiveResult<Data>[];
+  /** The data of the results. */
+  readonly data: Data[];
+  /** Resolves when the condition holds; rejects when the subscription ends before, or after 20 s. */
+  received(condition: (data: Data[]) => boolean): Promise<Data[]>;
+  /** Resolves when it has ended, with the reason if it did not complete by itself. */
+  readonly ended: Promise<unknown>;
+  /** The client unsubscribes. */
+  stop(): Promise<void>;
+  /** Its connection breaks without a word (WebSocket only). */
+  cut(): void;
+}
+
+export type Operation = { query: string; variables?: Record<string, unknown> };
+type Access = { url: string; key: string };
+
+const WITHIN_MS = 20_000;
+
+export function subscribe<Data>({ url, key }: Access, operation: Operation, door: Door = 'ws'): Live<Data> {
+  const results: LiveResult<Data>[] = [];
+  const data: Data[] = [];
+  const waiting = new Set<() => void>();
+  let resolveEnded!: (reason: unknown) => void;
+  const ended = new Promise<unknown>((resolve) => (resolveEnded = resolve));
+  let hasEnded = false;
+  let socket: WebSocket | undefined;
+
+  const client =
+    door === 'ws'
+      ? createClient({
+          url: `${url.replace('http', 'ws')}/graphql`,
+          webSocketImpl: WebSocket,
+          connectionParams: { apiKey: key },
+          retryAttempts: 0,
+          on: { opened: (opened) => (socket = opened as WebSocket) },
+        })
+      : createSseClient({ url: `${url}/graphql`, headers: { authorization: `Bearer ${key}` }, retryAttempts: 0 });
+
+  function end(reason?: unknown) {
+    hasEnded = true;
+    resolveEnded(reason);
+    waiting.forEach((check) => check());
+  }
+  const unsubscribe = client.subscribe<Data>(operation, {
+    next(result) {
+      results.push(result);
+      if (result.data) data.push(result.data);
+      waiting.forEach((check) => check());
+    },
+    error: end,
+    complete: () => end(),
+  });
+
+  async function stop() {
+    unsubscribe();
+    await ended;
+    await client.dispose();
+  }
+
+  return {
+    results,
+    data,
+    ended,
+    stop,
+    cut: () => socket?.terminate(),
+    [Symbol.asyncDispose]: stop,
+    received(condition) {
+      return new Promise((resolve, reject) => {
+        const said = () => `${results.length} results came, the last: ${JSON.stringify(results.at(-1))}`;
+        const timer = setTimeout(() => done(new Error(`Not received within ${WITHIN_MS} ms; ${said()}`)), WITHIN_MS);
+        function done(error?: Error) {
+          clearTimeout(timer);
+          waiting.delete(check);
+          if (error) reject(error);
+          else resolve(data);
+        }
+        function check() {
+          if (condition(data)) done();
+          else if (hasEnded) void ended.then((reason) => done(new Error(`The subscription ended; ${said()}`, { cause: reason })));
+        }
+        waiting.add(check);
+        check();
+      });
+    },
+  };
+}
+
+export type EventsData = { events: { cursor: string; event: { id: string; eventType?: string; sessionId?: string } } };
+
+const EVENTS = `subscription Events($after: Cursor, $sessionId: ID, $types: [EventType!]) {
+  events(after: $after, sessionId: $sessionId, types: $types) { cursor event { id eventType sessionId } }
+}`;
+
+/** The events of a project as one reader gets them. */
+export const subscribeToEvents = (access: Access, variables: Record<string, unknown> = {}, door: Door = 'ws') =>
+  subscribe<EventsData>(access, { query: EVENTS, variables }, door);
+
+export const positionsOf = (data: readonly EventsData[]) => data.map(({ events }) => Number(events.cursor));
+export const idsOf = (data: readonly EventsData[]) => data.map(({ events }) => events.event.id);
+
+/** Open subscriptions on a server, as its metrics count them. */
+export async function subscribersOf(server: Pick<TestApp, 'metrics'>): Promise<number> {
+  const { values } = await server.metrics.subscribers.get();
+  return values.reduce((sum, { value }) => sum + value, 0);
+}
+
+/** Resolves when a server has so many subscribers; then all of them are live. */
+export async function whenSubscribers(server: Pick<TestApp, 'metrics'>, count: number): Promise<void> {
+  await eventually(async () => {
+    const now = await subscribersOf(server);
+    if (now !== count) throw new Error(`${now} subscribers`);
+  }, `not ${count} subscribers`);
+}
+
+/** Repeats an assertion until it holds. */
+export const eventually = <T>(assertion: () => Promise<T> | T, what: string, within = 15_000): Promise<T> =>
+  until(async () => assertion(), { what, within });
+
+/** The events of a project as the table has them. */
+export async function eventsInTable(server: Pick<TestApp, 'resources'>, projectId: string): Promise<{ position: number; id: string; sessionId: string }[]> {
+  const { rows } = await server.resources.pool.query<{ position: string; id: string; session_id: string }>(
+    'SELECT position, id, session_id FROM event WHERE project_id = $1 ORDER BY position',
+    [projectId],
+  );
+  return rows.map((row) => ({ position: Number(row.position), id: row.id, sessionId: row.session_id }));
+}
