@@ -37,9 +37,9 @@ async function history(tenant: Tenant): Promise<void> {
   const failed = await sessionAt(tenant, '2025-03-01T11:30:00Z', { convoId: 'talk', status: 'FAILED', durationMs: 300 });
   await eventAt(tenant, failed, '2025-03-01T11:31:00Z', { eventType: 'llm_call', model: 'large', promptTokens: 100, completionTokens: 20, estimatedCost: 0.2, durationMs: 40, toolName: undefined });
   await eventAt(tenant, failed, '2025-03-01T11:32:00Z', { toolName: 'search', toolError: { message: 'no' }, durationMs: 10 });
-  const given = await sessionAt(tenant, '2025-03-03T00:00:00Z', { agentName: 'beta', status: 'CANCELLED', durationMs: 200, totalTokens: 1000 });
-  await eventAt(tenant, given, '2025-03-03T00:01:00Z', { toolName: 'search', durationMs: 30, totalTokens: 4 });
-  await sessionAt(tenant, '2025-03-03T23:59:59.999Z', { agentName: 'beta', userId: 'bob', totalTokens: 7 });
+  const given = await sessionAt(tenant, '2025-03-03T00:00:00Z', { agentName: 'beta', status: 'CANCELLED', durationMs: 200, totalTokens: 1000, estimatedCost: 0 });
+  await eventAt(tenant, given, '2025-03-03T00:01:00Z', { toolName: 'search', durationMs: 30, totalTokens: 4, estimatedCost: 5 });
+  await sessionAt(tenant, '2025-03-03T23:59:59.999Z', { agentName: 'beta', userId: 'bob', totalTokens: 7, durationMs: 9_999 });
   await sessionAt(tenant, THREE_DAYS.to, { agentName: 'gamma', userId: 'cid', estimatedCost: 99 });
 }
 
@@ -281,8 +281,9 @@ it('lists conversations by newest activity: one that goes on moves to the front'
 });
 
 it('pages through conversations forwards and backwards', async () => {
-  const tenant = await server.tenant();
+  const [tenant, other] = [await server.tenant(), await server.tenant()];
   for (let index = 0; index < 10; index += 1) await tenant.session({ convoId: `talk ${index % 5}` });
+  for (let index = 0; index < 15; index += 1) await other.session({ convoId: `talk ${index % 5}` });
   const ids = ({ conversations }: Conversations) => nodes(conversations).map(({ convoId }) => convoId);
   const one = await tenant.run<Conversations>(CONVERSATIONS, { first: 2 });
   const two = await tenant.run<Conversations>(CONVERSATIONS, { first: 2, after: one.conversations.pageInfo['endCursor'] });
@@ -318,7 +319,7 @@ it('adds up tool calls by tool, most called first', async () => {
   const ask = async (first: number) =>
     (await tenant.run<{ toolStats: Figures[] }>(`query ($range: TimeRangeInput!, $first: Int!) { toolStats(range: $range, first: $first) { toolName ${CALLS} } }`, { range: THREE_DAYS, first })).toolStats;
   const search = {
-    ...{ toolName: 'search', calls: 2, errors: 1, errorRate: 0.5, cost: 0, promptTokens: 0, completionTokens: 0, totalTokens: 4 },
+    ...{ toolName: 'search', calls: 2, errors: 1, errorRate: 0.5, cost: 5, promptTokens: 0, completionTokens: 0, totalTokens: 4 },
     ...{ lastUsedAt: '2025-03-03T00:01:00.000Z', durationMs: { p50: 20, p95: 29, p99: expect.closeTo(29.8) as number } },
   };
   const fetched = {

@@ -5,7 +5,7 @@ import type { Event } from '../generated/prisma/client.ts';
 import { parseCursor } from '../live/cursor.ts';
 import type { EventFilter, LogReader } from '../live/hub.ts';
 import type { Scope } from '../scope.ts';
-import { EVENT_COLUMNS, selectList, toEvent } from '../store/records.ts';
+import { EVENT_COLUMNS, fromSelected, selectList } from '../store/records.ts';
 import type { JsonRow } from '../store/records.ts';
 
 export type EventField = keyof Event & string;
@@ -51,7 +51,7 @@ export async function eventPages(scope: Scope, sessionIds: readonly string[], pa
     page.limit,
   ]);
   const pages = new Map<string, Event[]>(sessionIds.map((id) => [id, []]));
-  for (const row of rows) pages.get(row['sessionId'] as string)!.push(fromRow(row));
+  for (const row of rows) pages.get(row['sessionId'] as string)!.push(fromSelected(EVENT_COLUMNS, row));
   for (const events of pages.values()) events.sort((a, b) => Number(a.position - b.position));
   return pages;
 }
@@ -75,13 +75,6 @@ async function assertSessionExists(scope: Scope, id: string) {
   const { projectId } = assertMay(scope.caller, 'read');
   const session = id.includes('\0') ? null : await scope.services.store.session.findUnique({ where: { projectId_id: { projectId, id } }, select: { id: true } });
   if (!session) throw sessionNotFound(id);
-}
-
-/** Rows come with field names; only their types need turning. */
-function fromRow(row: Record<string, unknown>): Event {
-  const byColumn: Record<string, unknown> = {};
-  for (const field in row) byColumn[EVENT_COLUMNS[field as EventField][0]] = row[field];
-  return toEvent(byColumn);
 }
 
 /** One read of the log takes at most this many rows, and about this many bytes, into memory. */

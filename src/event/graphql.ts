@@ -176,28 +176,32 @@ const columnsFor = (selected: Iterable<string>): EventField[] =>
 const positionOf = (cursor: string | undefined) => (cursor === undefined ? undefined : parseCursor(cursor));
 
 builder.prismaObjectField(Session, 'events', (t) =>
-  t.connection({
-    type: Event,
-    description: 'What happened in it, in order.',
-    args: { filter: t.arg({ type: EventFilterInput }) },
-    complexity: pageComplexity,
-    select: { id: true },
-    resolve: async (session, args, context, info) => {
-      const page = pageOf(args);
-      const types = args.filter?.types ?? undefined;
-      const events = await context.loaders
-        .events({
-          after: positionOf(page.after),
-          before: positionOf(page.before),
-          limit: page.limit + 1,
-          fromEnd: page.fromEnd,
-          types: types && types.length > 0 ? types : undefined,
-          fields: columnsFor(selectedFields(info, ['edges', 'node'])),
-        })
-        .load(session.id);
-      return connectionOf(events, page, (event) => formatCursor(event.position));
+  t.connection(
+    {
+      type: Event,
+      description: 'What happened in it, in order.',
+      args: { filter: t.arg({ type: EventFilterInput }) },
+      complexity: pageComplexity,
+      select: { id: true },
+      resolve: async (session, args, context, info) => {
+        const page = pageOf(args);
+        const types = args.filter?.types ?? undefined;
+        const events = await context.loaders
+          .events({
+            after: positionOf(page.after),
+            before: positionOf(page.before),
+            limit: page.limit + 1,
+            fromEnd: page.fromEnd,
+            types: types && types.length > 0 ? types : undefined,
+            fields: columnsFor(selectedFields(info, ['edges', 'node'])),
+          })
+          .load(session.id);
+        return connectionOf(events, page, (event) => formatCursor(event.position));
+      },
     },
-  }),
+    { name: 'EventConnection', description: 'A page of events.' },
+    { name: 'EventEdge', description: 'An event on a page.' },
+  ),
 );
 
 type InputFields = InputFieldBuilder<typeof builder.$inferSchemaTypes, 'InputObject'>;

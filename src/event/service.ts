@@ -58,7 +58,7 @@ function toRow(projectId: string, input: unknown, idempotencyKey: string | undef
   const chosenId = event.id ?? (idempotencyKey && idFromKey('evt', idempotencyKey));
   const row = toColumns(EVENT_COLUMNS, { ...event, projectId, id: chosenId ?? newId('evt') });
   if (chosenId) row['fingerprint'] = fingerprint(row);
-  if (replaced) row['replaced'] = true;
+  row['replaced'] = replaced;
   row['created_at'] = new Date().toISOString();
   return row;
 }

@@ -6,6 +6,7 @@ import type PrismaTypes from '../generated/pothos.ts';
 import { getDatamodel } from '../generated/pothos.ts';
 import type { Context } from './context.ts';
 import { COMPLEXITY } from './limits.ts';
+import { LOADED_ROWS } from './loaded-rows.ts';
 
 /** The schema builder; it has no types of its own. Each noun's graphql.ts adds its types, schema.ts collects them. */
 export const builder = new SchemaBuilder<{
@@ -18,7 +19,8 @@ export const builder = new SchemaBuilder<{
     Cursor: { Input: string; Output: string };
   };
 }>({
-  plugins: [ComplexityPlugin, RelayPlugin, PrismaPlugin],
+  // The first stands outermost.
+  plugins: [LOADED_ROWS, ComplexityPlugin, RelayPlugin, PrismaPlugin],
   defaultFieldNullability: false,
   prisma: {
     client: (context) => context.scope.services.store,
@@ -27,7 +29,17 @@ export const builder = new SchemaBuilder<{
     // A resolver that forgets to spread `query` would read whole rows.
     onUnusedQuery: 'error',
   },
-  relay: {},
+  relay: {
+    edgesFieldOptions: { description: 'What is on the page, each with its place.' },
+    pageInfoFieldOptions: { description: 'Whether there is more, and where to go on.' },
+    nodeFieldOptions: { description: 'What stands here.' },
+    cursorFieldOptions: { description: 'Its place in this list: ask for what comes after or before it.' },
+    pageInfoTypeOptions: { description: 'Where a page stands in its list.' },
+    hasNextPageFieldOptions: { description: 'Whether more comes after this page.' },
+    hasPreviousPageFieldOptions: { description: 'Whether more comes before this page.' },
+    startCursorFieldOptions: { description: 'Place of the first item; null on an empty page.' },
+    endCursorFieldOptions: { description: 'Place of the last item; null on an empty page.' },
+  },
   complexity: COMPLEXITY,
 });
 

@@ -21,9 +21,6 @@ import type { Yoga } from './yoga.ts';
 const SERVICE_RESTART = 1012;
 const TRY_AGAIN_LATER = 1013;
 
-/** A peer that does not answer the closing of its socket within this time is cut off, in milliseconds. */
-const CLOSE_WITHIN_MS = 2_000;
-
 /** A peer that does not answer a ping within this time is gone, in milliseconds. */
 const KEEP_ALIVE_MS = 12_000;
 
@@ -114,8 +111,6 @@ export function createWebsocketDoor(using: {
     handler,
     close() {
       for (const socket of open) socket.close(SERVICE_RESTART, 'Service restart');
-      // One that reads nothing would keep the server from stopping.
-      setTimeout(() => open.forEach((socket) => socket.terminate()), CLOSE_WITHIN_MS).unref();
     },
   };
 }

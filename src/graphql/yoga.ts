@@ -21,6 +21,7 @@ export function createGraphqlYoga(options: { schema: GraphQLSchema; introspectio
     landingPage: false,
     healthCheckEndpoint: '/graphql/health',
     batching: false,
+    multipart: false,
     cors: false,
     logging: false,
     context: ({ scope }) => createContext(scope),
@@ -35,10 +36,13 @@ export function createGraphqlYoga(options: { schema: GraphQLSchema; introspectio
   });
 }
 
-/** Masks results, and subscribes as the WebSocket door does. */
+/** Gives validation errors their code, masks results, and subscribes as the WebSocket door does. */
 function execution(log: Logger): Plugin<Context> {
   const subscribe = createSharedSubscribe(log);
   return {
+    onValidate: () => ({ valid, result }) => {
+      if (!valid) for (const error of result) error.extensions['code'] ??= 'BAD_USER_INPUT';
+    },
     onExecute: ({ args }) => ({
       onExecuteDone({ result, setResult }) {
         if (!isAsyncIterable(result)) setResult(maskResult(result, log, args.contextValue.scope.requestId));

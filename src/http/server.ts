@@ -12,6 +12,8 @@ import { SharedSocket } from '../graphql/shared-result.ts';
 /** A client's own request id is taken over where it is plain text. */
 const REQUEST_ID = /^[\w.:/-]{1,128}$/;
 
+/** When stopping, a WebSocket whose peer does not answer its closing is cut off after this long, in milliseconds. */
+const LAST_WORDS_MS = 2_000;
 /** When stopping, requests that are still coming in or waiting for their answer have this long, in milliseconds. */
 const LAST_REQUESTS_MS = 6_000;
 
@@ -45,6 +47,7 @@ export async function createHttpServer(options: { maxBodyBytes: number; log: Log
     done();
   });
   app.addHook('preClose', (done) => {
+    setTimeout(() => app.websocketServer.clients.forEach((socket) => socket.terminate()), LAST_WORDS_MS).unref();
     setTimeout(() => app.server.closeAllConnections(), LAST_REQUESTS_MS).unref();
     done();
   });

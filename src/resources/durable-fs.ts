@@ -13,7 +13,7 @@ type WriteArguments = [file: OpenFile, bytes: Uint8Array, offset: number, length
 type Backend = {
   isWindows: boolean;
   realPath(node: Node): string;
-  stream_ops: { fsync?: (file: OpenFile) => number; write(...args: WriteArguments): number };
+  stream_ops: { fsync?: (file: OpenFile) => number; write: (...args: WriteArguments) => number };
 };
 
 /** What fsync answers to PostgreSQL, which then panics: WASI's number for EIO. */
@@ -42,7 +42,7 @@ export class DurableFS extends NodeFS {
   override async init(...[pg, options]: Parameters<Init>): ReturnType<Init> {
     const { emscriptenOpts } = await super.init(pg, options);
     emscriptenOpts.onAbort = () => this.#onFailure(new Error('PostgreSQL panicked'));
-    emscriptenOpts.preRun = [(mod) => this.#patch(mod.NODEFS as unknown as Backend), ...(emscriptenOpts.preRun ?? [])];
+    emscriptenOpts.preRun = [(mod) => this.#patch(mod.NODEFS as Backend), ...(emscriptenOpts.preRun ?? [])];
     return { emscriptenOpts };
   }
 

@@ -61,6 +61,7 @@ export class Upkeep {
 
   /** One table at a time, because everybody waits for it. */
   #vacuum(): void {
+    this.#session.run('SELECT pg_stat_force_next_flush()'); // else what was counted in the last second is missing
     const [table, vacuum] = this.#session.run(MOST_NEEDY)[0] ?? [];
     if (table) this.#session.run(vacuum === 't' ? `VACUUM (ANALYZE) ${table}` : `ANALYZE ${table}`);
     else this.#wroteSinceVacuum = false;

@@ -30,7 +30,10 @@ export class RequestReader {
       if (type === 'startup' && this.#rest.readUInt32BE(4) !== PROTOCOL_3) throw new Error('The embedded database speaks protocol 3.0 only');
       this.#scanned = end;
       this.#started = true;
-      if (type === 'X') return yield 'terminate';
+      if (type === 'X') {
+        yield 'terminate';
+        return;
+      }
       if (type === 'startup' || ASKING.has(type)) yield this.#take(type === 'startup' || SETTLING.has(type));
     }
   }

@@ -65,7 +65,7 @@ export function withoutNulls(answer: WireObject): WireObject {
 export function countParameter(value: unknown, name: string, fallback: number, max: number, min = 1): number {
   if (value === undefined || value === '') return fallback;
   const count = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : NaN;
-  if (!(count >= min && count <= max)) throw badInput(`${name}: expected a whole number from ${min} to ${max}, got "${String(value).slice(0, 40)}"`);
+  if (!(count >= min && count <= max)) throw badInput(`${name}: expected a whole number from ${min} to ${max}, got ${JSON.stringify(value).slice(0, 40)}`);
   return count;
 }
 

@@ -2,6 +2,7 @@ import { assertMay } from '../auth/authorize.ts';
 import { badInput, sessionNotFound } from '../errors.ts';
 import type { Prisma, Session } from '../generated/prisma/client.ts';
 import type { Scope } from '../scope.ts';
+import { SESSION_COLUMNS, fromSelected, selectList } from '../store/records.ts';
 
 /** Which sessions; what is left out does not narrow. */
 export type SessionFilter = {
@@ -78,6 +79,32 @@ export function sessionPage(scope: Scope, filter: SessionFilter, order: SessionO
   } satisfies Prisma.SessionFindManyArgs;
 }
 
+export type SessionField = keyof Session & string;
+
+/** The sessions that each of several sessions started, oldest first; of each the same page. One statement, whatever their number. */
+export async function childPages(scope: Scope, parentIds: readonly string[], page: SessionPage & { fields: readonly SessionField[] }): Promise<Map<string, Session[]>> {
+  const { projectId } = assertMay(scope.caller, 'read');
+  const fields = new Set<SessionField>(['parentSessionId', ...page.fields]);
+  const after = page.after === undefined ? undefined : createdAtCursor(page.after);
+  const before = page.before === undefined ? undefined : createdAtCursor(page.before);
+  const direction = page.fromEnd ? 'DESC' : 'ASC';
+  const text = `SELECT ${selectList(SESSION_COLUMNS, fields, 's')}
+    FROM unnest($2::text[]) AS wanted (id)
+    CROSS JOIN LATERAL (
+      SELECT * FROM session s
+      WHERE s.project_id = $1 AND s.parent_session_id = wanted.id
+        AND ($3::timestamptz IS NULL OR (s.created_at, s.id) > ($3, $4))
+        AND ($5::timestamptz IS NULL OR (s.created_at, s.id) < ($5, $6))
+      ORDER BY s.created_at ${direction}, s.id ${direction} LIMIT $7
+    ) s`;
+  const values = [projectId, parentIds, after?.at ?? null, after?.id ?? null, before?.at ?? null, before?.id ?? null, page.limit];
+  const { rows } = await scope.services.pool.query<Record<string, unknown>>(text, values);
+  const pages = new Map<string, Session[]>(parentIds.map((id) => [id, []]));
+  for (const row of rows) pages.get(row['parentSessionId'] as string)!.push(fromSelected(SESSION_COLUMNS, row));
+  if (page.fromEnd) for (const sessions of pages.values()) sessions.reverse();
+  return pages;
+}
+
 /** Where a session stands in an order; opaque to clients. */
 export function sessionCursor(session: Pick<Session, 'createdAt' | 'id' | 'position'>, order: SessionOrder): string {
   const key = order.by === 'position' ? [String(session.position)] : [session.createdAt.getTime(), session.id];
@@ -85,16 +112,21 @@ export function sessionCursor(session: Pick<Session, 'createdAt' | 'id' | 'posit
 }
 
 function beyond(order: SessionOrder, direction: 'asc' | 'desc', cursor: string): Prisma.SessionWhereInput {
-  const [key, id] = readCursor(cursor);
   const past = direction === 'asc' ? 'gt' : 'lt';
   if (order.by === 'position') {
+    const [key] = readCursor(cursor);
     if (typeof key !== 'string' || !/^\d{1,18}$/.test(key)) throw badCursor(cursor);
     return { position: { [past]: BigInt(key) } };
   }
-  if (typeof key !== 'number' || typeof id !== 'string' || Number.isNaN(new Date(key).getTime()) || id.includes('\0')) throw badCursor(cursor);
-  const at = new Date(key);
+  const { at, id } = createdAtCursor(cursor);
   // The first bound is what the index is searched by; the second settles sessions of the same millisecond.
   return { createdAt: { [direction === 'asc' ? 'gte' : 'lte']: at }, OR: [{ createdAt: { [past]: at } }, { id: { [past]: id } }] };
+}
+
+function createdAtCursor(cursor: string): { at: Date; id: string } {
+  const [key, id] = readCursor(cursor);
+  if (typeof key !== 'number' || typeof id !== 'string' || Number.isNaN(new Date(key).getTime()) || id.includes('\0')) throw badCursor(cursor);
+  return { at: new Date(key), id };
 }
 
 function readCursor(cursor: string): unknown[] {

@@ -10,7 +10,7 @@ import { scopeOf } from '../graphql/idempotency.ts';
 import { formatCursor, parseCursor } from '../live/cursor.ts';
 import type { SessionUpdate } from '../live/hub.ts';
 import { getSession, sessionCursor, sessionPage, sessionsChangedAfter } from './access.ts';
-import type { SessionFilter, SessionOrder } from './access.ts';
+import type { SessionField, SessionFilter, SessionOrder } from './access.ts';
 import { effective } from './effective.ts';
 import { completeSession, createSession, deleteSession, updateSession } from './service.ts';
 
@@ -131,7 +131,10 @@ builder.queryField('session', (t) =>
   }),
 );
 
-export const SessionConnection = builder.connectionObject({ type: Session, name: 'SessionConnection', description: 'A page of sessions.' });
+export const SessionConnection = builder.connectionObject(
+  { type: Session, name: 'SessionConnection', description: 'A page of sessions.' },
+  { name: 'SessionEdge', description: 'A session on a page.' },
+);
 
 builder.queryField('sessions', (t) =>
   t.connection(
@@ -153,7 +156,12 @@ builder.prismaObjectField(Session, 'children', (t) =>
       description: 'Sessions that this one started, oldest first.',
       complexity: pageComplexity,
       select: { id: true },
-      resolve: (session, args, context, info) => pageOfSessions(context, { parentSessionId: session.id }, OLDEST_FIRST, args, info),
+      resolve: async (session, args, context, info) => {
+        const page = pageOf(args);
+        const fields = (Object.keys(selectionOf(context, info)) as SessionField[]).sort();
+        const children = await context.loaders.children({ ...page, limit: page.limit + 1, fields }).load(session.id);
+        return connectionOf(children, page, (child) => sessionCursor(child, OLDEST_FIRST));
+      },
     },
     SessionConnection,
   ),
@@ -165,12 +173,16 @@ const OLDEST_FIRST: SessionOrder = { by: 'createdAt', direction: 'asc' };
 /** A connection of sessions that reads only the columns selected. Used wherever sessions are listed. */
 export async function pageOfSessions(context: Context, filter: SessionFilter, order: SessionOrder, args: PageArgs, info: GraphQLResolveInfo) {
   const page = pageOf(args);
-  const { select } = queryFromInfo({ context, info, path: ['edges', 'node'], select: { projectId: true, id: true, createdAt: true, position: true } });
   const found = await context.scope.services.store.session.findMany({
     ...sessionPage(context.scope, filter, order, { ...page, limit: page.limit + 1 }),
-    select,
+    select: selectionOf(context, info),
   });
   return connectionOf(page.fromEnd ? found.reverse() : found, page, (session) => sessionCursor(session, order));
+}
+
+/** The fields of a session that a connection's nodes, and its cursors, are made of. */
+function selectionOf(context: Context, info: GraphQLResolveInfo) {
+  return queryFromInfo({ context, info, path: ['edges', 'node'], select: { projectId: true, id: true, createdAt: true, position: true } }).select;
 }
 
 const SESSION_OUTCOME = (t: InputFields) => ({

@@ -42,15 +42,26 @@ export function clean<T>(value: T): Cleaned<T> {
     // Copied only where something changes; fromEntries defines own properties, so "__proto__" stays a plain key.
     let changed = false;
     const entries: [string, unknown][] = [];
-    for (const key of Object.keys(input)) {
-      const before = (input as Record<string, unknown>)[key];
+    const renamed = new Map<string, number>();
+    for (const [key, before] of Object.entries(input)) {
       const after = walk(before, depth + 1);
       const name = text(key);
       changed ||= after !== before || name !== key;
-      entries.push([name, after]);
+      entries.push([name === key ? key : apart(name, input, renamed), after]);
     }
     return changed ? Object.fromEntries(entries) : input;
   }
 
   return { value: walk(value, 0) as T, replaced };
+}
+
+/** Once characters are replaced two keys may be the same: a replaced one is numbered then, so that no value is lost. */
+function apart(name: string, input: object, renamed: Map<string, number>): string {
+  for (let count = renamed.get(name) ?? 1; ; count++) {
+    const free = count === 1 ? name : `${name}${count}`;
+    if (Object.hasOwn(input, free) || (count > 1 && renamed.has(free))) continue;
+    renamed.set(name, count + 1);
+    if (free !== name) renamed.set(free, 2);
+    return free;
+  }
 }

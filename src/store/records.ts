@@ -118,6 +118,13 @@ function toModel<Model>(columns: Columns<Model>): (record: JsonRow) => Model {
 export const toEvent = toModel<Event>(EVENT_COLUMNS);
 export const toSession = toModel<Session>(SESSION_COLUMNS);
 
+/** As above for a row of selectList, whose columns have field names; what was not selected stays undefined. */
+export function fromSelected<Model>(columns: Columns<Model>, row: Readonly<Record<string, unknown>>): Model {
+  const model: Record<string, unknown> = {};
+  for (const field in row) model[field] = fromJson(row[field], columns[field as keyof Model & string][1]);
+  return model as Model;
+}
+
 /** Input fields renamed to their columns; what is null or not given is left out. */
 export function toColumns<Model>(columns: Columns<Model>, input: { readonly [Field in keyof Model]?: unknown }): Record<string, unknown> {
   const record: Record<string, unknown> = {};

@@ -17,8 +17,7 @@ export const Json = z.unknown();
 export const JsonObject = z
   .unknown()
   .refine((value): value is Record<string, unknown> => isPlainObject(value), { error: (issue) => `must be an object, got ${shown(issue.input)}` })
-  .meta({ type: 'object' })
-  .transform((value) => value as Record<string, unknown>);
+  .meta({ type: 'object' });
 /** A count of tokens. */
 export const Tokens = z.number().int().min(0).max(2_147_483_647);
 /** US dollars. */
@@ -27,13 +26,18 @@ export const LONGEST_DURATION = 1e13;
 /** Milliseconds. */
 export const Duration = z.number().min(0).max(LONGEST_DURATION);
 
-const LATEST = 253_402_300_799_999;
+/** The end of the year 9999, in milliseconds since 1970. */
+export const LATEST = 253_402_300_799_999;
 const TIME = 'must be a time such as 2025-01-12T10:30:00Z, or milliseconds since 1970, not after the year 9999';
 /** ISO 8601 or milliseconds since 1970; between the years 1970 and 9999. */
 export const Timestamp = z
   .union([z.iso.datetime({ offset: true, error: TIME }), z.number({ error: TIME })], { error: TIME })
-  .refine((value) => new Date(value).getTime() >= 0 && new Date(value).getTime() <= LATEST, { error: TIME })
-  .transform((value) => new Date(value).toISOString());
+  .transform((value, context) => {
+    const time = new Date(value);
+    if (time.getTime() >= 0 && time.getTime() <= LATEST) return time.toISOString();
+    context.addIssue({ code: 'custom', message: TIME, input: value });
+    return z.NEVER;
+  });
 
 /** Parses and cleans. Throws BAD_USER_INPUT that names every fault. */
 export function validate<T>(schema: z.ZodType<T>, input: unknown, what: string): Cleaned<T> {
@@ -65,22 +69,17 @@ const KINDS: { readonly [expected: string]: string } = {
 /** What is wrong with a field, as the rest of a sentence that begins with its name. */
 function fault(issue: z.core.$ZodRawIssue): string {
   if (issue.input === undefined || issue.input === null) return 'is required';
-  switch (issue.code) {
-    case 'invalid_type':
-      return `must be ${KINDS[issue.expected] ?? issue.expected}, got ${shown(issue.input)}`;
-    case 'invalid_value':
-      return `must be one of ${issue.values.map(String).join(', ')}, got ${shown(issue.input)}`;
-    case 'too_small':
-      if (issue.origin === 'string') return 'must not be empty';
-      if (issue.origin === 'array') return `must hold at least ${issue.minimum}`;
-      return `must be at least ${issue.minimum}, got ${shown(issue.input)}`;
-    case 'too_big':
-      if (issue.origin === 'string') return `must be at most ${issue.maximum} characters long`;
-      if (issue.origin === 'array') return `must hold at most ${issue.maximum}`;
-      return `must be at most ${issue.maximum}, got ${shown(issue.input)}`;
-    default:
-      return issue.message ?? 'is not valid';
+  if (issue.code === 'invalid_type') return `must be ${KINDS[issue.expected] ?? issue.expected}, got ${shown(issue.input)}`;
+  if (issue.code === 'invalid_value') return `must be one of ${issue.values.map(String).join(', ')}, got ${shown(issue.input)}`;
+  if (issue.code === 'too_small') {
+    if (issue.origin === 'string') return 'must not be empty';
+    return issue.origin === 'array' ? `must hold at least ${issue.minimum}` : `must be at least ${issue.minimum}, got ${shown(issue.input)}`;
   }
+  if (issue.code === 'too_big') {
+    if (issue.origin === 'string') return `must be at most ${issue.maximum} characters long`;
+    return issue.origin === 'array' ? `must hold at most ${issue.maximum}` : `must be at most ${issue.maximum}, got ${shown(issue.input)}`;
+  }
+  return issue.message ?? 'is not valid';
 }
 
 const isPlainObject = (value: unknown) => value !== null && typeof value === 'object' && !Array.isArray(value);

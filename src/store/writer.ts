@@ -3,20 +3,13 @@ import { AppError, databaseUnavailable, overloaded } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { classify } from './database-error.ts';
+import { flush } from './flush.ts';
+import type { Change, Encoded, Written } from './flush.ts';
 import type { JsonRow } from './records.ts';
 
-/** One thing to write: a new session, an event, or an update of a session (see append_to_log in the migration). */
-export type Change = { kind: 'session' | 'event' | 'update'; projectId: string; row: JsonRow };
+export type { Change } from './flush.ts';
 
-export type Outcome =
-  | {
-      outcome: 'stored' | 'duplicate' | 'conflict' | 'no_session' | 'no_project';
-      /** Where the change stands in the project's log; null where nothing was found. */
-      position: number | null;
-      /** The row as the database has it, where the caller cannot know it. */
-      found: JsonRow | null;
-    }
-  | { outcome: 'failed'; error: AppError };
+export type Outcome = Written | { outcome: 'failed'; error: AppError };
 
 /** What was committed for one project: the positions `from` to `to`, and the events among them. */
 export type Committed = { projectId: string; from: number; to: number; rows: JsonRow[]; bytes: number };
@@ -33,8 +26,7 @@ export type Writer = {
   close(): Promise<void>;
 };
 
-type Item = Change & {
-  json: string;
+type Item = Encoded & {
   /** After this moment (ms) the caller is told that the database is away. */
   deadline: number;
   settle: (outcome: Outcome) => void;
@@ -47,13 +39,6 @@ const FLUSH_BYTES = 8 * 1024 * 1024;
 const PATIENCE_MS = 5_000;
 const FIRST_PAUSE_MS = 25;
 const LONGEST_PAUSE_MS = 500;
-
-const APPEND = {
-  name: 'append_to_log',
-  text: 'SELECT kind, ord, outcome, "position", found FROM append_to_log($1::text[], $2::json, $3::json, $4::json, $5::boolean)',
-  rowMode: 'array' as const,
-};
-type ResultRow = [kind: Change['kind'], ord: number, outcome: 'stored' | 'duplicate' | 'conflict' | 'no_session' | 'no_project', position: string | null, found: JsonRow | null];
 
 /**
  * Group commit. While a flush is on its way, what arrives waits; the next flush takes all of it. An idle
@@ -86,9 +71,9 @@ export function createWriter(options: {
 
   async function drain() {
     while (queue.length > 0) {
-      const flush = takeFlush();
-      await settleFlush(flush);
-      for (const item of flush) queuedBytes -= item.json.length;
+      const taken = takeFlush();
+      await settleFlush(taken);
+      for (const item of taken) queuedBytes -= item.json.length;
     }
     running = undefined;
   }
@@ -129,36 +114,25 @@ export function createWriter(options: {
   }
 
   async function append(items: Item[], recheck: boolean) {
-    const byKind: Record<Change['kind'], Item[]> = { session: [], event: [], update: [] };
-    const projects = new Set<string>();
-    for (const item of items) {
-      byKind[item.kind].push(item);
-      projects.add(item.projectId);
-    }
-    const array = (list: Item[]) => (list.length === 0 ? null : `[${list.map((item) => item.json).join(',')}]`);
     const endTimer = metrics.flushSeconds.startTimer();
-    const { rows } = await pool.query<ResultRow>({
-      ...APPEND,
-      values: [[...projects], array(byKind.session), array(byKind.event), array(byKind.update), recheck],
-    });
+    const { written, transactions } = await flush(pool, items, recheck);
     endTimer();
     metrics.flushRows.observe(items.length);
     metrics.databaseUp.set(1);
-    const committed = new Map<string, Committed>();
-    const settled: (() => void)[] = [];
-    for (const [kind, ord, outcome, place, found] of rows) {
-      const item = byKind[kind][ord - 1]!;
-      const position = place === null ? null : Number(place);
-      if (outcome === 'stored') include(committed, item, position!);
-      metrics.outcomes.inc({ kind, outcome });
-      settled.push(() => item.settle({ outcome, position, found }));
-    }
     // Readers are woken before the callers are answered: who subscribes after an answer finds the feed at least there.
-    for (const range of committed.values()) {
-      range.rows.sort((a, b) => (a['position'] as number) - (b['position'] as number)); // the database answers in no order
-      onCommit(range);
+    for (const sent of transactions) {
+      const committed = new Map<string, Committed>();
+      for (const item of sent) {
+        const result = written.get(item);
+        if (result?.outcome === 'stored') include(committed, item, result.position!);
+      }
+      for (const range of committed.values()) onCommit(range);
     }
-    for (const settle of settled) settle();
+    for (const item of items) {
+      const result = written.get(item)!;
+      metrics.outcomes.inc({ kind: item.kind, outcome: result.outcome });
+      item.settle(result);
+    }
   }
 
   function include(committed: Map<string, Committed>, item: Item, position: number) {

@@ -16,12 +16,14 @@ import { isMainThread } from 'node:worker_threads';
 // the test opens as well. Replacing one name is atomic, as with every journal.
 //
 // FORGETFUL_FOLDER is the live folder; what is in it at the start is on disk. FORGETFUL_DISK gets `files`, the
-// folder after the power cut, and `inodes`. FORGETFUL_DROPS_SYNC=1 makes every sync a lie.
+// folder after the power cut, and `inodes`. FORGETFUL_DROPS_SYNC=1 makes every sync a lie; once FORGETFUL_DISK
+// has a file `broken` in it, every sync fails.
 
 const FOLDER = resolve(required('FORGETFUL_FOLDER'));
 const FILES = join(required('FORGETFUL_DISK'), 'files');
 /** The synced contents by the live file's inode number; names in FILES are hard links to these. */
 const INODES = join(required('FORGETFUL_DISK'), 'inodes');
+const BROKEN = join(required('FORGETFUL_DISK'), 'broken');
 const DROPS_SYNC = process.env['FORGETFUL_DROPS_SYNC'] === '1';
 
 const real = { ...fs };
@@ -79,8 +81,8 @@ Object.assign(fs.promises, {
   async open(path: string, flags?: string, mode?: fs.Mode): Promise<FileHandle> {
     const handle = await realPromises.open(path, flags, mode);
     if (!isMine(path)) return handle;
-    handle.sync = async () => synced(path, { name: true });
-    handle.datasync = async () => synced(path, { name: false });
+    handle.sync = () => Promise.resolve().then(() => synced(path, { name: true }));
+    handle.datasync = () => Promise.resolve().then(() => synced(path, { name: false }));
     return handle;
   },
   async rename(from: string, to: string): Promise<void> {
@@ -139,6 +141,7 @@ function renamed(from: string, to: string): void {
 
 function synced(path: string | undefined, { name }: { name: boolean }): void {
   if (path === undefined || DROPS_SYNC) return;
+  if (real.existsSync(BROKEN)) throw Object.assign(new Error('EIO: the disk is broken'), { code: 'EIO' });
   if (!real.statSync(path).isDirectory()) {
     keepContents(path);
     if (name) keepName(path);

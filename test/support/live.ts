@@ -1,6 +1,7 @@
 import { createClient as createSseClient } from 'graphql-sse';
 import { createClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
+import type { Resources } from '../../src/resources/resources.ts';
 import type { TestApp } from './app.ts';
 import { until } from './child.ts';
 
@@ -112,6 +113,41 @@ export const subscribeToEvents = (access: Access, variables: Record<string, unkn
 export const positionsOf = (data: readonly EventsData[]) => data.map(({ events }) => Number(events.cursor));
 export const idsOf = (data: readonly EventsData[]) => data.map(({ events }) => events.event.id);
 
+/** A reader that comes back from its last cursor whenever it is cut off. */
+export type Follower = AsyncDisposable & {
+  /** All it has got, over every connection. */
+  all(): EventsData[];
+  connections(): number;
+  stop(): Promise<void>;
+};
+
+const PAUSE_MS = 50;
+
+/** Follows the events of a project from the beginning, on whichever server `access` says when it connects. */
+export function follow(access: () => Access, door: Door = 'ws'): Follower {
+  const past: EventsData[] = [];
+  let live: Live<EventsData> | undefined;
+  let connections = 0;
+  let stopping = false;
+  const running = (async () => {
+    while (!stopping) {
+      const after = past.at(-1)?.events.cursor ?? '0';
+      live = subscribeToEvents(access(), { after }, door);
+      connections += 1;
+      await live.ended;
+      past.push(...live.data);
+      live = undefined;
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    }
+  })();
+  async function stop() {
+    stopping = true;
+    await live?.stop();
+    await running;
+  }
+  return { all: () => (live ? [...past, ...live.data] : [...past]), connections: () => connections, stop, [Symbol.asyncDispose]: stop };
+}
+
 /** Open subscriptions on a server, as its metrics count them. */
 export async function subscribersOf(server: Pick<TestApp, 'metrics'>): Promise<number> {
   const { values } = await server.metrics.subscribers.get();
@@ -131,7 +167,7 @@ export const eventually = <T>(assertion: () => Promise<T> | T, what: string, wit
   until(async () => assertion(), { what, within });
 
 /** The events of a project as the table has them. */
-export async function eventsInTable(server: Pick<TestApp, 'resources'>, projectId: string): Promise<{ position: number; id: string; sessionId: string }[]> {
+export async function eventsInTable(server: { resources: Pick<Resources, 'pool'> }, projectId: string): Promise<{ position: number; id: string; sessionId: string }[]> {
   const { rows } = await server.resources.pool.query<{ position: string; id: string; session_id: string }>(
     'SELECT position, id, session_id FROM event WHERE project_id = $1 ORDER BY position',
     [projectId],

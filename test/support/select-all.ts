@@ -18,5 +18,5 @@ function fieldsOf(schema: GraphQLSchema, type: GraphQLObjectType | GraphQLInterf
     if (isLeafType(getNamedType(field.type))) return [field.name];
     return depth > 1 ? [`${field.name} ${selectAll(schema, field.type, depth - 1)}`] : [];
   });
-  return ['__typename', ...selected].join(' ');
+  return selected.join(' ') || '__typename';
 }

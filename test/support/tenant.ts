@@ -1,6 +1,6 @@
-import type { App } from '../../src/app.ts';
 import { insertKey } from '../../src/api-key/service.ts';
 import type { Scope } from '../../src/auth/caller.ts';
+import type { Store } from '../../src/store/client.ts';
 
 export type TenantOptions = { scopes?: Scope[]; projectId?: string; expiresAt?: Date };
 
@@ -27,9 +27,12 @@ export type Tenant = {
   anotherKey(options?: Omit<TenantOptions, 'projectId'>): Promise<Tenant>;
 };
 
+/** Where projects and keys are made: a server in this process, or no more than a database. */
+export type Home = { services: { store: Store } };
+
 const ALL: Scope[] = ['sessions:write', 'events:write', 'read', 'admin'];
 
-export async function createTenant(url: string, app: App, options: TenantOptions = {}): Promise<Tenant> {
+export async function createTenant(url: string, app: Home, options: TenantOptions = {}): Promise<Tenant> {
   const { store } = app.services;
   const projectId = options.projectId ?? `proj_${crypto.randomUUID()}`;
   if (!options.projectId) await store.project.create({ data: { id: projectId, name: projectId } });
@@ -37,7 +40,7 @@ export async function createTenant(url: string, app: App, options: TenantOptions
   return callers(url, app, projectId, key, apiKey.id);
 }
 
-function callers(url: string, app: App, projectId: string, key: string, keyId: string): Tenant {
+function callers(url: string, app: Home, projectId: string, key: string, keyId: string): Tenant {
   const authorization = `Bearer ${key}`;
 
   async function rest(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> {

@@ -165,26 +165,31 @@ ALTER TABLE "api_key" ADD CONSTRAINT "api_key_project_id_fkey" FOREIGN KEY ("pro
 -- another and never deadlock, and every later statement of the function sees what the earlier holder committed.
 -- A position is taken only for a row that is written, so the positions of a log have no holes.
 --
---   p_projects  the projects of this flush
+--   p_projects  [{ project_id, events }]: the projects of this flush, and how many of its events each has
 --   p_sessions  rows of "session" to create, without position
---   p_events    rows of "event" to append, without position
+--   p_events    rows of "event" to append; their position counts from 1 in each project
+--   p_rollups   what the events add to each session: [{ project_id, session_id, position, … }]
+--   p_named     [{ project_id, id }]: event ids that may be there already
 --   p_updates   [{ project_id, session_id, at, patch, key?, fingerprint? }]: patch holds columns of "session"
---   p_recheck   look for every event id, not just those the client chose: the flush before this one may have
---               committed although its answer was lost
 --
--- It returns one row for each item: kind (session, event, update), ord (1-based place in its array), outcome
--- (stored, duplicate, conflict, no_session, no_project), position, and in "found" the row as it stands where the caller can't
--- know it (a duplicate, an updated session).
-CREATE FUNCTION append_to_log(p_projects text[], p_sessions json, p_events json, p_updates json, p_recheck boolean)
-RETURNS TABLE (kind text, ord integer, outcome text, "position" bigint, found jsonb)
+-- It returns, in this order:
+--   session     one row for each session to create; "key" is its 1-based place, "found" the row where it was there
+--   no_session  events were sent for the session "key", which does not exist
+--   taken       an event with the id "key" is there: its position, and in "found" its fingerprint and created_at
+--   events      the events of a project are written: their positions count on from "position"
+--   update      one row for each update, as for session; "found" is the session as it now stands
+-- Where there is a no_session or taken, no event and no update is written: the caller sorts them out and sends the rest.
+CREATE FUNCTION append_to_log(p_projects json, p_sessions json, p_events json, p_rollups json, p_named json, p_updates json)
+RETURNS TABLE (kind text, project_id text, key text, outcome text, "position" bigint, found jsonb)
 LANGUAGE plpgsql
 -- The lookups are by key, a few hundred at most: no statistics, or those of an empty table, may talk the
 -- planner into scanning a table that has grown since.
 SET enable_seqscan = off
 SET enable_hashjoin = off
 SET enable_mergejoin = off
--- The settings above price a plan as if it were endless, which would have it compiled.
+-- The settings above price a plan as if it were endless, which would have it compiled, or planned again each time.
 SET jit = off
+SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -193,17 +198,20 @@ DECLARE
   now_is session;
   applied record;
   taken bigint;
+  blocked boolean := false;
 BEGIN
-  PERFORM 1 FROM project p WHERE p.id = ANY (p_projects) ORDER BY p.id FOR NO KEY UPDATE;
+  PERFORM 1 FROM project p
+  WHERE p.id IN (SELECT c.project_id FROM json_to_recordset(p_projects) AS c (project_id text))
+  ORDER BY p.id FOR NO KEY UPDATE;
 
   IF p_sessions IS NOT NULL THEN
     FOR item IN
-      SELECT i.ordinality::integer AS n, i.value AS doc FROM json_array_elements(p_sessions) WITH ORDINALITY AS i
+      SELECT i.ordinality AS n, i.value AS doc FROM json_array_elements(p_sessions) WITH ORDINALITY AS i
     LOOP
       now_is := json_populate_record(NULL::session, item.doc);
       SELECT s.* INTO was FROM session s WHERE s.project_id = now_is.project_id AND s.id = now_is.id;
       IF FOUND THEN
-        RETURN QUERY SELECT 'session', item.n,
+        RETURN QUERY SELECT 'session', now_is.project_id, item.n::text,
           CASE WHEN was.fingerprint IS NOT DISTINCT FROM now_is.fingerprint THEN 'duplicate' ELSE 'conflict' END,
           was.position, to_jsonb(was);
         CONTINUE;
@@ -211,98 +219,72 @@ BEGIN
       UPDATE project p SET log_position = p.log_position + 1 WHERE p.id = now_is.project_id
         RETURNING p.log_position INTO taken;
       IF NOT FOUND THEN
-        RETURN QUERY SELECT 'session', item.n, 'no_project', NULL::bigint, NULL::jsonb;
+        RETURN QUERY SELECT 'session', now_is.project_id, item.n::text, 'no_project', NULL::bigint, NULL::jsonb;
         CONTINUE;
       END IF;
       now_is.position := taken;
       INSERT INTO session SELECT now_is.*;
-      RETURN QUERY SELECT 'session', item.n, 'stored', taken, NULL::jsonb;
+      RETURN QUERY SELECT 'session', now_is.project_id, item.n::text, 'stored', taken, NULL::jsonb;
     END LOOP;
   END IF;
 
   IF p_events IS NOT NULL THEN
     RETURN QUERY
-    WITH judged AS (
-      SELECT i.*, s.id IS NOT NULL AS has_session, e.position AS old_position, e.created_at AS old_created_at,
-        row_number() OVER same_id AS nth,
-        i.fingerprint IS NOT DISTINCT FROM
-          CASE WHEN e.id IS NOT NULL THEN e.fingerprint ELSE first_value(i.fingerprint) OVER same_id END AS same_content
-      FROM json_populate_recordset(NULL::event, p_events) WITH ORDINALITY AS i
-      LEFT JOIN session s ON s.project_id = i.project_id AND s.id = i.session_id
-      LEFT JOIN event e ON (p_recheck OR i.fingerprint IS NOT NULL) AND e.project_id = i.project_id AND e.id = i.id
-      WINDOW same_id AS (PARTITION BY i.project_id, i.id ORDER BY i.ordinality)
-    ),
-    numbered AS MATERIALIZED (
-      SELECT j.*, j.has_session AND j.old_position IS NULL AND j.nth = 1 AS fresh,
-        count(*) FILTER (WHERE j.has_session AND j.old_position IS NULL AND j.nth = 1)
-          OVER (PARTITION BY j.project_id ORDER BY j.ordinality) AS step
-      FROM judged j
-    ),
-    advanced AS (
-      UPDATE project p SET log_position = p.log_position + c.rows
-      FROM (SELECT n.project_id, count(*) AS rows FROM numbered n WHERE n.fresh GROUP BY n.project_id) c
-      WHERE p.id = c.project_id
-      RETURNING p.id, p.log_position - c.rows AS base
-    ),
-    placed AS MATERIALIZED (
-      SELECT n.*, CASE WHEN n.fresh THEN a.base + n.step ELSE n.old_position END AS place
-      FROM numbered n LEFT JOIN advanced a ON a.id = n.project_id
-    ),
-    inserted AS (
-      INSERT INTO event (project_id, position, id, session_id, event_type, tool_name, tool_input, tool_output, tool_error,
-        reasoning, alternatives_considered, chosen, confidence, model, prompt, response, prompt_tokens,
-        completion_tokens, total_tokens, estimated_cost, duration_ms, status, error_type, error_message, error_stack,
-        recoverable, recovery_action, state_before, state_after, trace_id, span_id, parent_event_id, branch_name,
-        metadata, created_at, client_timestamp, bytes, replaced, fingerprint)
-      SELECT i.project_id, i.place, i.id, i.session_id, i.event_type, i.tool_name, i.tool_input, i.tool_output, i.tool_error,
-        i.reasoning, i.alternatives_considered, i.chosen, i.confidence, i.model, i.prompt, i.response, i.prompt_tokens,
-        i.completion_tokens, i.total_tokens, i.estimated_cost, i.duration_ms, i.status, i.error_type, i.error_message, i.error_stack,
-        i.recoverable, i.recovery_action, i.state_before, i.state_after, i.trace_id, i.span_id, i.parent_event_id, i.branch_name,
-        i.metadata, i.created_at, i.client_timestamp, i.bytes, coalesce(i.replaced, false), i.fingerprint
-      FROM placed i WHERE i.fresh
-    ),
-    rolled_up AS (
-      UPDATE session s SET
-        position = r.position,
-        updated_at = greatest(s.updated_at, r.last_at),
-        event_count = s.event_count + r.events,
-        tool_call_count = s.tool_call_count + r.tool_calls,
-        decision_count = s.decision_count + r.decisions,
-        llm_call_count = s.llm_call_count + r.llm_calls,
-        state_change_count = s.state_change_count + r.state_changes,
-        error_count = s.error_count + r.errors,
-        event_prompt_tokens = s.event_prompt_tokens + r.prompt_tokens,
-        event_completion_tokens = s.event_completion_tokens + r.completion_tokens,
-        event_total_tokens = s.event_total_tokens + r.total_tokens,
-        event_cost = s.event_cost + r.cost,
-        last_event_at = greatest(s.last_event_at, r.last_at)
-      FROM (
-        SELECT i.project_id, i.session_id, max(i.place) AS position, max(i.created_at) AS last_at,
-          count(*) AS events,
-          count(*) FILTER (WHERE i.event_type = 'tool_call') AS tool_calls,
-          count(*) FILTER (WHERE i.event_type = 'llm_decision') AS decisions,
-          count(*) FILTER (WHERE i.event_type = 'llm_call') AS llm_calls,
-          count(*) FILTER (WHERE i.event_type = 'state_change') AS state_changes,
-          count(*) FILTER (WHERE i.event_type = 'error' OR i.status = 'error' OR i.tool_error IS NOT NULL) AS errors,
-          coalesce(sum(i.prompt_tokens), 0) AS prompt_tokens,
-          coalesce(sum(i.completion_tokens), 0) AS completion_tokens,
-          coalesce(sum(coalesce(i.total_tokens, coalesce(i.prompt_tokens::bigint, 0) + coalesce(i.completion_tokens, 0))), 0) AS total_tokens,
-          coalesce(sum(i.estimated_cost), 0) AS cost
-        FROM placed i WHERE i.fresh
-        GROUP BY i.project_id, i.session_id
-      ) r
-      WHERE s.project_id = r.project_id AND s.id = r.session_id
-    )
-    SELECT 'event', i.ordinality::integer,
-      CASE
-        WHEN i.fresh THEN 'stored'
-        WHEN i.old_position IS NULL AND NOT i.has_session THEN 'no_session'
-        WHEN i.same_content THEN 'duplicate'
-        ELSE 'conflict'
-      END,
-      max(i.place) OVER (PARTITION BY i.project_id, i.id),
-      CASE WHEN i.old_position IS NOT NULL THEN jsonb_build_object('created_at', i.old_created_at) END
-    FROM placed i;
+    SELECT 'no_session', r.project_id, r.session_id, NULL, NULL::bigint, NULL::jsonb
+    FROM json_to_recordset(p_rollups) AS r (project_id text, session_id text)
+    WHERE NOT EXISTS (SELECT FROM session s WHERE s.project_id = r.project_id AND s.id = r.session_id);
+    blocked := FOUND;
+    IF p_named IS NOT NULL THEN
+      RETURN QUERY
+      SELECT 'taken', e.project_id, e.id, NULL, e.position, jsonb_build_object('fingerprint', e.fingerprint, 'created_at', e.created_at)
+      FROM json_to_recordset(p_named) AS n (project_id text, id text)
+      JOIN event e ON e.project_id = n.project_id AND e.id = n.id;
+      blocked := blocked OR FOUND;
+    END IF;
+    IF blocked THEN
+      RETURN;
+    END IF;
+
+    RETURN QUERY
+    UPDATE project p SET log_position = p.log_position + c.events
+    FROM json_to_recordset(p_projects) AS c (project_id text, events integer)
+    WHERE p.id = c.project_id AND c.events > 0
+    RETURNING 'events', p.id, NULL, 'stored', p.log_position - c.events, NULL::jsonb;
+
+    INSERT INTO event (project_id, position, id, session_id, event_type, tool_name, tool_input, tool_output, tool_error,
+      reasoning, alternatives_considered, chosen, confidence, model, prompt, response, prompt_tokens,
+      completion_tokens, total_tokens, estimated_cost, duration_ms, status, error_type, error_message, error_stack,
+      recoverable, recovery_action, state_before, state_after, trace_id, span_id, parent_event_id, branch_name,
+      metadata, created_at, client_timestamp, bytes, replaced, fingerprint)
+    SELECT i.project_id, p.log_position - c.events + i.position, i.id, i.session_id, i.event_type, i.tool_name, i.tool_input, i.tool_output, i.tool_error,
+      i.reasoning, i.alternatives_considered, i.chosen, i.confidence, i.model, i.prompt, i.response, i.prompt_tokens,
+      i.completion_tokens, i.total_tokens, i.estimated_cost, i.duration_ms, i.status, i.error_type, i.error_message, i.error_stack,
+      i.recoverable, i.recovery_action, i.state_before, i.state_after, i.trace_id, i.span_id, i.parent_event_id, i.branch_name,
+      i.metadata, i.created_at, i.client_timestamp, i.bytes, coalesce(i.replaced, false), i.fingerprint
+    FROM json_to_recordset(p_projects) AS c (project_id text, events integer)
+    JOIN project p ON p.id = c.project_id
+    JOIN json_populate_recordset(NULL::event, p_events) AS i ON i.project_id = c.project_id;
+
+    UPDATE session s SET
+      position = p.log_position - c.events + r.position,
+      updated_at = greatest(s.updated_at, r.last_at),
+      event_count = s.event_count + r.events,
+      tool_call_count = s.tool_call_count + r.tool_calls,
+      decision_count = s.decision_count + r.decisions,
+      llm_call_count = s.llm_call_count + r.llm_calls,
+      state_change_count = s.state_change_count + r.state_changes,
+      error_count = s.error_count + r.errors,
+      event_prompt_tokens = s.event_prompt_tokens + r.prompt_tokens,
+      event_completion_tokens = s.event_completion_tokens + r.completion_tokens,
+      event_total_tokens = s.event_total_tokens + r.total_tokens,
+      event_cost = s.event_cost + r.cost,
+      last_event_at = greatest(s.last_event_at, r.last_at)
+    FROM json_to_recordset(p_projects) AS c (project_id text, events integer)
+    JOIN project p ON p.id = c.project_id
+    JOIN json_to_recordset(p_rollups) AS r (project_id text, session_id text, position bigint, last_at timestamptz, events integer,
+      tool_calls integer, decisions integer, llm_calls integer, state_changes integer, errors integer,
+      prompt_tokens bigint, completion_tokens bigint, total_tokens bigint, cost numeric) ON r.project_id = c.project_id
+    WHERE s.project_id = r.project_id AND s.id = r.session_id;
   END IF;
 
   IF p_updates IS NOT NULL THEN
@@ -313,13 +295,13 @@ BEGIN
     LOOP
       SELECT s.* INTO was FROM session s WHERE s.project_id = item.project_id AND s.id = item.session_id;
       IF NOT FOUND THEN
-        RETURN QUERY SELECT 'update', item.n::integer, 'no_session', NULL::bigint, NULL::jsonb;
+        RETURN QUERY SELECT 'update', item.project_id, item.n::text, 'no_session', NULL::bigint, NULL::jsonb;
         CONTINUE;
       END IF;
       IF item.key IS NOT NULL THEN
         SELECT u.* INTO applied FROM session_update u WHERE u.project_id = item.project_id AND u.key = item.key;
         IF FOUND THEN
-          RETURN QUERY SELECT 'update', item.n::integer,
+          RETURN QUERY SELECT 'update', item.project_id, item.n::text,
             CASE WHEN applied.fingerprint = item.fingerprint THEN 'duplicate' ELSE 'conflict' END,
             was.position, to_jsonb(was);
           CONTINUE;
@@ -353,7 +335,7 @@ BEGIN
         parent_session_id = now_is.parent_session_id, updated_at = now_is.updated_at,
         completed_at = now_is.completed_at, replaced = was.replaced OR now_is.replaced
       WHERE s.project_id = was.project_id AND s.id = was.id;
-      RETURN QUERY SELECT 'update', item.n::integer, 'stored', taken, to_jsonb(now_is);
+      RETURN QUERY SELECT 'update', item.project_id, item.n::text, 'stored', taken, to_jsonb(now_is);
     END LOOP;
   END IF;
 END
