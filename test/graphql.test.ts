@@ -121,9 +121,9 @@ describe('errors have a code:', () => {
 
   it('OVERLOADED, with 429 and when to come back, for a key that asks too often', async () => {
     await using limited = await startApp({ RATE_LIMIT_PER_MINUTE: '3' });
-    const { graphql } = await limited.tenant();
+    const caller = await limited.tenant();
     const answers = [];
-    for (let count = 0; count < 4; count += 1) answers.push(await graphql('{ viewer { keyId } }'));
+    for (let count = 0; count < 4; count += 1) answers.push(await caller.graphql('{ viewer { keyId } }'));
     expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 429]);
     expect(answers[3]!.errors).toMatchObject([{ extensions: { code: 'OVERLOADED', retryAfter: expect.any(Number) as number } }]);
   });
@@ -139,7 +139,7 @@ describe('errors have a code:', () => {
     expect(answer.headers.get('x-request-id')).toBe('the-request');
     expect(answer.text).not.toMatch(/secret_column|does not exist|prisma/i);
     expect(codesOf(answer.json())).toEqual(['INTERNAL_SERVER_ERROR']);
-    expect(log.mock.calls.map(([fields]) => (fields as unknown as { requestId: string }).requestId)).toEqual(['the-request']);
+    expect(log.mock.calls.map(([fields]) => (fields as { requestId: string }).requestId)).toEqual(['the-request']);
   });
 });
 

@@ -1,28 +1,15 @@
-import { expect, inject, it } from 'vitest';
-import { temporaryFolder, removeFolder } from './support/child.ts';
+import { expect, it } from 'vitest';
+import { migratedHome } from './support/home.ts';
 import { eventually, follow, idsOf, positionsOf } from './support/live.ts';
 import { eventsOf, post, startLoad } from './support/load.ts';
-import { createDatabase } from './support/postgres.ts';
 import { startServer } from './support/process.ts';
 import type { ServerProcess } from './support/process.ts';
 
 const KEY = 'sentrial_live_resume0000000000000000000000000000000000';
 
-/** What a server of this flavour needs, the same at each start. */
-async function home(): Promise<{ env: Record<string, string>; remove: () => Promise<void> }> {
-  const common = { SENTRIAL_BOOTSTRAP_API_KEY: KEY };
-  if (inject('flavour') === 'embedded') {
-    const folder = await temporaryFolder('resume');
-    return { env: { ...common, SENTRIAL_DATA_DIR: folder }, remove: () => removeFolder(folder) };
-  }
-  const production = inject('production');
-  if ('missing' in production) throw new Error(production.missing);
-  const databaseUrl = await createDatabase(production.databaseUrl, `resume_${crypto.randomUUID().replaceAll('-', '')}`);
-  return { env: { ...common, DATABASE_URL: databaseUrl, REDIS_URL: production.redisUrl }, remove: () => Promise.resolve() };
-}
-
 it('loses nothing when the server is killed under load: acknowledged events are there, and readers go on where they were', { timeout: 90_000 }, async () => {
-  const { env, remove } = await home();
+  await using home = await migratedHome();
+  const env = { ...home.env, SENTRIAL_BOOTSTRAP_API_KEY: KEY };
   let server: ServerProcess = await startServer({ env });
   const access = () => ({ url: server.url, key: KEY });
   const session = (await post(access(), '/sessions', { name: 'killed', agentName: 'agent', userId: 'user' }))!.body['id'] as string;
@@ -52,5 +39,4 @@ it('loses nothing when the server is killed under load: acknowledged events are 
   const { body } = (await post(access(), '/sessions', { name: 'after', agentName: 'agent', userId: 'user' }))!;
   expect(Number(body['cursor'])).toBeGreaterThan(table.at(-1)!.position);
   await server.stop();
-  await remove();
 });

@@ -11,6 +11,8 @@ it('is what schema.graphql says: `npm run schema` writes it', async () => {
 
 const ROOTS = new Set(['Query', 'Mutation', 'Subscription']);
 
+type Described = { name: string; description?: string | null | undefined };
+
 it('describes every type, field and value', () => {
   const silent: string[] = [];
   const look = (name: string, thing: { description?: string | null | undefined }) => {
@@ -19,9 +21,9 @@ it('describes every type, field and value', () => {
   for (const type of Object.values(schema.getTypeMap())) {
     if (type.name.startsWith('__')) continue;
     if (!ROOTS.has(type.name)) look(type.name, type);
-    if (isEnumType(type)) type.getValues().forEach((value) => look(`${type.name}.${value.name}`, value));
+    if (isEnumType(type)) for (const value of type.getValues()) look(`${type.name}.${value.name}`, value);
     if (isObjectType(type) || isInterfaceType(type) || isInputObjectType(type)) {
-      for (const field of Object.values(type.getFields())) look(`${type.name}.${field.name}`, field);
+      for (const field of Object.values(type.getFields() as Readonly<Record<string, Described>>)) look(`${type.name}.${field.name}`, field);
     }
   }
   expect(silent).toEqual([]);

@@ -8,7 +8,7 @@ import type { Scope } from '../scope.ts';
 import { EVENT_COLUMNS, fromSelected, selectList } from '../store/records.ts';
 import type { JsonRow } from '../store/records.ts';
 
-export type EventField = keyof Event & string;
+export type EventField = Extract<keyof Event, string>;
 
 /** Which page of which events. `before` and `after` are positions; `fromEnd` takes the page next to `before`. */
 export type EventPage = {

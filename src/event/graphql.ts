@@ -1,6 +1,6 @@
 import type { InputFieldBuilder } from '@pothos/core';
 import { assertMay } from '../auth/authorize.ts';
-import { AppError, badInput } from '../errors.ts';
+import { badInput } from '../errors.ts';
 import { builder } from '../graphql/builder.ts';
 import { connectionOf, pageComplexity, pageOf } from '../graphql/connection.ts';
 import { graphqlCode } from '../graphql/errors.ts';
@@ -10,6 +10,7 @@ import type { Event as EventRow } from '../generated/prisma/client.ts';
 import { formatCursor, parseCursor } from '../live/cursor.ts';
 import type { EventUpdate } from '../live/hub.ts';
 import { Session } from '../session/graphql.ts';
+import { clean } from '../store/clean.ts';
 import { EVENT_COLUMNS } from '../store/records.ts';
 import { getEvent } from './access.ts';
 import type { EventField } from './access.ts';
@@ -299,14 +300,14 @@ function oneOf(input: typeof EventInput.$inferInput) {
   if (input.decision) return asInput('llm_decision', input.decision);
   if (input.llmCall) return asInput('llm_call', input.llmCall);
   if (input.stateChange) return asInput('state_change', input.stateChange);
-  return asInput('error', input.error!);
+  return asInput('error', input.error);
 }
 
-const RecordError = builder.objectRef<AppError>('RecordError').implement({
+const RecordError = builder.objectRef<{ code: string; message: string }>('RecordError').implement({
   description: 'Why an item was not stored.',
   fields: (t) => ({
-    code: t.string({ description: 'As in extensions.code: BAD_USER_INPUT, NOT_FOUND, CONFLICT, OVERLOADED, INTERNAL_SERVER_ERROR.', resolve: graphqlCode }),
-    message: t.string({ description: 'What was expected, what came, what to do.', resolve: (error) => error.message }),
+    code: t.exposeString('code', { description: 'As in extensions.code: BAD_USER_INPUT, NOT_FOUND, CONFLICT, OVERLOADED, INTERNAL_SERVER_ERROR.' }),
+    message: t.exposeString('message', { description: 'What was expected, what came, what to do.' }),
   }),
 });
 
@@ -315,7 +316,13 @@ const RecordResult = builder.objectRef<Recorded>('RecordResult').implement({
   fields: (t) => ({
     event: t.field({ type: Event, nullable: true, description: 'As it is stored.', resolve: (result) => ('event' in result ? result.event : null) }),
     duplicate: t.boolean({ description: 'True when it was there before, with the same content.', resolve: (result) => 'event' in result && result.duplicate }),
-    error: t.field({ type: RecordError, nullable: true, description: 'Why it was not stored.', resolve: (result) => ('error' in result ? result.error : null) }),
+    error: t.field({
+      type: RecordError,
+      nullable: true,
+      description: 'Why it was not stored.',
+      // Not the error itself: graphql-js throws whatever instance of Error a resolver returns.
+      resolve: (result) => ('error' in result ? { code: graphqlCode(result.error), message: result.error.message } : null),
+    }),
   }),
 });
 
@@ -382,7 +389,7 @@ builder.subscriptionField('events', (t) =>
     subscribe: (_root, args, { scope }) => {
       const { projectId } = assertMay(scope.caller, 'read');
       const after = args.after == null ? undefined : parseCursor(args.after);
-      return scope.services.hub.events(projectId, after, { sessionId: args.sessionId ?? undefined, types: args.types ?? undefined });
+      return scope.services.hub.events(projectId, after, { sessionId: args.sessionId == null ? undefined : clean(args.sessionId).value, types: args.types ?? undefined });
     },
     resolve: (update) => update,
   }),

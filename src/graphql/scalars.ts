@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { GraphQLError } from 'graphql';
 import { builder } from './builder.ts';
 
@@ -9,7 +10,9 @@ builder.scalarType('DateTime', {
   serialize: (value) => value.toISOString(),
   parseValue(value) {
     const time = typeof value === 'string' && /^\d{4}-\d{2}-\d{2}T/.test(value) ? new Date(value) : undefined;
-    if (!time || Number.isNaN(time.getTime())) throw refuse(`Expected a DateTime such as 2025-01-12T10:30:00Z, got ${JSON.stringify(value)}`);
+    // Within what PostgreSQL and ISO 8601 can say.
+    const year = time?.getUTCFullYear() ?? NaN;
+    if (!time || !(year >= 1 && year <= 9999)) throw refuse(`Expected a DateTime such as 2025-01-12T10:30:00Z, got ${inspect(value).slice(0, 100)}`);
     return time;
   },
 });
@@ -24,7 +27,7 @@ builder.scalarType('Cursor', {
   description: 'A place in the log of your project, as the server gave it. "0" is before everything.',
   serialize: (value) => value,
   parseValue(value) {
-    if (typeof value !== 'string') throw refuse(`Expected a Cursor as a string, got ${JSON.stringify(value)}`);
+    if (typeof value !== 'string') throw refuse(`Expected a Cursor as a string, got ${inspect(value).slice(0, 100)}`);
     return value;
   },
 });

@@ -1,6 +1,6 @@
 import type { WebSocket } from '@fastify/websocket';
 import type { FastifyRequest } from 'fastify';
-import type { ExecutionArgs, GraphQLSchema } from 'graphql';
+import type { ExecutionArgs, GraphQLSchema, execute, parse, validate } from 'graphql';
 import { GraphQLError } from 'graphql';
 import { CloseCode } from 'graphql-ws';
 import { makeHandler } from 'graphql-ws/use/@fastify/websocket';
@@ -12,6 +12,7 @@ import { AppError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Scope } from '../scope.ts';
+import type { Context } from './context.ts';
 import { maskError } from './errors.ts';
 import { sharedResult } from './shared-result.ts';
 import { createSharedSubscribe } from './shared-subscribe.ts';
@@ -26,6 +27,14 @@ const KEEP_ALIVE_MS = 12_000;
 
 /** What is known of a connection once `connection_init` was accepted. */
 const callers = new WeakMap<WebSocket, Caller>();
+
+type Enveloped = {
+  schema: GraphQLSchema;
+  contextFactory: () => Promise<Context>;
+  parse: typeof parse;
+  validate: typeof validate;
+  execute: typeof execute;
+};
 
 export type WebsocketDoor = {
   handler: ReturnType<typeof makeHandler>;
@@ -46,6 +55,9 @@ export function createWebsocketDoor(using: {
 }): WebsocketDoor {
   const { yoga, authenticator, keyRing, rateLimit, makeScope, log, metrics } = using;
   const open = new Set<WebSocket>();
+
+  /** Yoga's parsing, validation and execution, with its plugins. */
+  const enveloped = (context: { scope: Scope; params?: unknown }) => yoga.getEnveloped(context) as unknown as Enveloped;
 
   async function identify(params: Record<string, unknown> | undefined, request: FastifyRequest): Promise<Caller> {
     const key = params?.['apiKey'];
@@ -82,9 +94,9 @@ export function createWebsocketDoor(using: {
         if (caller?.kind !== 'key') return [new GraphQLError('No API key')];
         try {
           await rateLimit(caller);
-          const { schema, contextFactory, parse, validate } = yoga.getEnveloped({ scope: makeScope(caller, request), request: undefined, params: payload });
+          const { schema, contextFactory, parse, validate } = enveloped({ scope: makeScope(caller, request), params: payload });
           const document = parse(payload.query);
-          const errors: readonly GraphQLError[] = validate(schema, document);
+          const errors = validate(schema, document);
           if (errors.length > 0) return errors.map((error) => maskError(error, log, request.id));
           const args: ExecutionArgs = {
             schema,
@@ -100,7 +112,7 @@ export function createWebsocketDoor(using: {
       },
       execute: (args: ExecutionArgs) => {
         const { scope } = args.contextValue as { scope: Scope };
-        return yoga.getEnveloped({ scope }).execute(args);
+        return enveloped({ scope }).execute(args);
       },
       subscribe: createSharedSubscribe(log, sharedResult),
     },

@@ -1,4 +1,4 @@
-import type { GraphQLSchema } from 'graphql';
+import type { GraphQLError, GraphQLSchema } from 'graphql';
 import { createYoga, isAsyncIterable } from 'graphql-yoga';
 import type { Plugin } from 'graphql-yoga';
 import type { Logger } from '../log.ts';
@@ -41,7 +41,7 @@ function execution(log: Logger): Plugin<Context> {
   const subscribe = createSharedSubscribe(log);
   return {
     onValidate: () => ({ valid, result }) => {
-      if (!valid) for (const error of result) error.extensions['code'] ??= 'BAD_USER_INPUT';
+      if (!valid) for (const error of result as readonly GraphQLError[]) error.extensions['code'] ??= 'BAD_USER_INPUT';
     },
     onExecute: ({ args }) => ({
       onExecuteDone({ result, setResult }) {

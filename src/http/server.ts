@@ -20,8 +20,9 @@ const LAST_REQUESTS_MS = 6_000;
 /** The Fastify instance: what is true of every request, whichever door it goes to. */
 export async function createHttpServer(options: { maxBodyBytes: number; log: Logger; metrics: Metrics }): Promise<FastifyInstance> {
   const { maxBodyBytes, log, metrics } = options;
+  const loggerInstance: FastifyBaseLogger = log;
   const app = fastify({
-    loggerInstance: log as FastifyBaseLogger,
+    loggerInstance,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: maxBodyBytes,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1_000 },

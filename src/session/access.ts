@@ -2,7 +2,9 @@ import { assertMay } from '../auth/authorize.ts';
 import { badInput, sessionNotFound } from '../errors.ts';
 import type { Prisma, Session } from '../generated/prisma/client.ts';
 import type { Scope } from '../scope.ts';
+import { clean } from '../store/clean.ts';
 import { SESSION_COLUMNS, fromSelected, selectList } from '../store/records.ts';
+import { LATEST } from '../store/validate.ts';
 
 /** Which sessions; what is left out does not narrow. */
 export type SessionFilter = {
@@ -23,8 +25,10 @@ export type SessionPage = { limit: number; after?: string | undefined; before?: 
 
 const NEWEST_FIRST: SessionOrder = { by: 'createdAt', direction: 'desc' };
 
-/** WHERE of the sessions that a project's key sees and a filter wants. */
-export function sessionWhere(projectId: string, filter: SessionFilter): Prisma.SessionWhereInput {
+/** WHERE of the sessions that a project's key sees and a filter wants. Names are looked for as they would have been stored. */
+export function sessionWhere(projectId: string, given: SessionFilter): Prisma.SessionWhereInput {
+  const filter: SessionFilter = { ...given };
+  for (const name of ['agentName', 'userId', 'convoId', 'parentSessionId'] as const) if (filter[name]) filter[name] = clean(filter[name]).value;
   return {
     projectId,
     ...(filter.statuses?.length && { status: { in: [...filter.statuses] } }),
@@ -79,7 +83,7 @@ export function sessionPage(scope: Scope, filter: SessionFilter, order: SessionO
   } satisfies Prisma.SessionFindManyArgs;
 }
 
-export type SessionField = keyof Session & string;
+export type SessionField = Extract<keyof Session, string>;
 
 /** The sessions that each of several sessions started, oldest first; of each the same page. One statement, whatever their number. */
 export async function childPages(scope: Scope, parentIds: readonly string[], page: SessionPage & { fields: readonly SessionField[] }): Promise<Map<string, Session[]>> {
@@ -125,7 +129,7 @@ function beyond(order: SessionOrder, direction: 'asc' | 'desc', cursor: string):
 
 function createdAtCursor(cursor: string): { at: Date; id: string } {
   const [key, id] = readCursor(cursor);
-  if (typeof key !== 'number' || typeof id !== 'string' || Number.isNaN(new Date(key).getTime()) || id.includes('\0')) throw badCursor(cursor);
+  if (typeof key !== 'number' || typeof id !== 'string' || !(key >= 0 && key <= LATEST) || id.includes('\0')) throw badCursor(cursor);
   return { at: new Date(key), id };
 }
 

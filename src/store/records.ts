@@ -107,7 +107,7 @@ function fromJson(value: unknown, kind: Kind): unknown {
 }
 
 function toModel<Model>(columns: Columns<Model>): (record: JsonRow) => Model {
-  const entries = Object.entries(columns) as [string, readonly [string, Kind]][];
+  const entries = Object.entries<readonly [string, Kind]>(columns);
   return (record) => {
     const model: Record<string, unknown> = {};
     for (const [field, [column, kind]] of entries) model[field] = fromJson(record[column], kind);
