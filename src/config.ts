@@ -21,6 +21,8 @@ const Environment = z.object({
   DATABASE_POOL_SIZE: count(10, 1),
   GRAPHQL_INTROSPECTION: flag.optional(),
   ALLOWED_ORIGINS: z.string().default(''),
+  SENTRIAL_API_URL: z.url({ protocol: /^https?$/, error: 'expected http://host:port' }).optional(),
+  SENTRIAL_API_KEY: z.string().optional(),
 });
 
 export type Config = {
@@ -42,6 +44,10 @@ export type Config = {
   introspection: boolean;
   /** Browser origins other than the server's own that may use a cookie or header credential. */
   allowedOrigins: readonly string[];
+  /** Where `npm run keys` finds a running server; not read by the server. */
+  apiUrl: string;
+  /** The key with which it asks that server. */
+  apiKey: string | undefined;
 };
 
 export class ConfigError extends Error {
@@ -75,7 +81,15 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     databasePoolSize: e.DATABASE_POOL_SIZE,
     introspection: e.GRAPHQL_INTROSPECTION ?? e.DATABASE_URL === undefined,
     allowedOrigins: e.ALLOWED_ORIGINS.split(',').map((origin) => origin.trim()).filter(Boolean),
+    apiUrl: (e.SENTRIAL_API_URL ?? `http://${reachable(e.HOST)}:${e.PORT}`).replace(/\/+$/, ''),
+    apiKey: e.SENTRIAL_API_KEY,
   };
+}
+
+/** The host to connect to where a server listens on `host`: "every address" is none to connect to, and IPv6 needs brackets. */
+function reachable(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return '127.0.0.1';
+  return host.includes(':') ? `[${host}]` : host;
 }
 
 /** The only place that reads process.env. */

@@ -1,18 +1,11 @@
 import { createApp } from './app.ts';
 import { ConfigError, configFromProcess } from './config.ts';
-import type { Config } from './config.ts';
 import { createLogger } from './log.ts';
 import { createMetrics } from './metrics.ts';
-import type { Resources, Using } from './resources/resources.ts';
+import { openResources } from './resources/open.ts';
 
 /** After this long a stop is no longer graceful, in milliseconds. */
 const STOP_WITHIN_MS = 9_500;
-
-/** The flavour is decided here and nowhere else: DATABASE_URL names a PostgreSQL, without it everything is embedded. */
-async function openResources(config: Config, using: Using): Promise<Resources> {
-  if (config.databaseUrl === undefined) return (await import('./resources/embedded.ts')).openEmbedded(config);
-  return (await import('./resources/production.ts')).openProduction(config, config.databaseUrl, using);
-}
 
 async function main() {
   const config = configFromProcess();

@@ -1,10 +1,23 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomFillSync } from 'node:crypto';
 import { v7 } from 'uuid';
 
 type Prefix = 'sess' | 'evt' | 'key' | 'proj';
 
-/** A new id: prefix and UUIDv7 (RFC 9562), so ids made later sort later. */
-export const newId = (prefix: Prefix) => `${prefix}_${v7().replaceAll('-', '')}`;
+// Random bytes are fetched for many ids at once: asking for sixteen at a time costs more than the rest of an id.
+const BYTES = 16;
+const pool = new Uint8Array(256 * BYTES);
+let used = pool.length;
+
+function randomBytes(): Uint8Array {
+  if (used === pool.length) {
+    randomFillSync(pool);
+    used = 0;
+  }
+  return pool.slice(used, (used += BYTES));
+}
+
+/** A new id: prefix and UUIDv7 (RFC 9562), so ids sort by the millisecond they were made in. */
+export const newId = (prefix: Prefix) => `${prefix}_${v7({ random: randomBytes() }).replaceAll('-', '')}`;
 
 /**
  * The id that an Idempotency-Key stands for. The same key gives the same id, so the unique index on ids

@@ -1,0 +1,8 @@
+// `npm run bench -- ingest | fanout | reads | startup`: see bench/README.md.
+const NAMES = ['ingest', 'fanout', 'reads', 'startup'];
+const name = process.argv[2] ?? '';
+if (!NAMES.includes(name)) {
+  process.stderr.write(`Which? npm run bench -- ${NAMES.join(' | ')}\n`);
+  process.exit(1);
+}
+await import(`./${name}.ts`);
