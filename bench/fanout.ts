@@ -50,7 +50,7 @@ async function sentrial(databaseUrl: string): Promise<{ rate: number; message: s
       socket.send(JSON.stringify({ type: 'connection_init', payload: { apiKey: KEY } }));
       await once(socket, 'message');
       socket.on('message', (data) => {
-        if (message === '') message = String(data);
+        if (message === '') message = (data as Buffer).toString();
         arrivals.arrived();
       });
       socket.send(JSON.stringify({ id: String(i), type: 'subscribe', payload: { query: DOCUMENT } }));

@@ -20,7 +20,7 @@ export async function startBenchServer(mode: 'full' | 'naive' | 'nodb', env: Rec
     env: { PATH: process.env['PATH'], PORT: '0', LOG_LEVEL: 'warn', SENTRIAL_DATA_DIR: join(folder, 'data'), SENTRIAL_BOOTSTRAP_API_KEY: KEY, ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  const [line] = (await once(child.stdout!, 'data')) as [Buffer];
+  const [line] = (await once(child.stdout, 'data')) as [Buffer];
   return {
     url: line.toString().trim(),
     child,

@@ -160,7 +160,7 @@ async function keysOfServer(config: Config, project: string | undefined, locked:
     }).catch(() => {
       throw new Refusal(`${holder}, and no server answers at ${apiUrl}: set SENTRIAL_API_URL to where it listens, or stop that process first.`);
     });
-    const answer = z.object({ data: z.unknown(), errors: z.array(z.object({ message: z.string() })).optional() }).safeParse(await response.json().catch(() => undefined));
+    const answer = z.object({ data: z.unknown().optional(), errors: z.array(z.object({ message: z.string() })).optional() }).safeParse(await response.json().catch(() => undefined));
     const refused = answer.data?.errors?.[0]?.message;
     if (refused !== undefined) throw new Refusal(`The server at ${apiUrl} refused: ${refused}.`);
     const data = shape.safeParse(answer.data?.data);

@@ -23,11 +23,12 @@ it('plays every kind of event, a child session, a recovery and a failure, and as
   const access = { SENTRIAL_API_URL: app.url, SENTRIAL_API_KEY: tenant.key };
   expect(await demo(access, '--fast', '--sessions', '5')).toMatchObject({ code: 0, err: '', out: expect.stringMatching(/Done\.\n$/) as string });
 
-  const { sessions } = await tenant.run<{ sessions: { nodes: Session[] } }>(
-    `{ sessions(first: 50, orderBy: { field: CREATED_AT, direction: ASC }) { nodes { name status convoId errorCount decisionCount toolCallCount llmCallCount stateChangeCount totalTokens estimatedCost parent { name } } } }`,
+  const { sessions } = await tenant.run<{ sessions: { edges: { node: Session }[] } }>(
+    `{ sessions(first: 50, orderBy: { field: CREATED_AT, direction: ASC }) { edges { node { name status convoId errorCount decisionCount toolCallCount llmCallCount stateChangeCount totalTokens estimatedCost parent { name } } } } }`,
   );
-  expect(sessions.nodes.map(({ status }) => status)).toEqual(['COMPLETED', 'COMPLETED', 'COMPLETED', 'FAILED', 'COMPLETED', 'COMPLETED', 'COMPLETED', 'COMPLETED', 'FAILED']);
-  const [refund, policy, followUp, failure] = sessions.nodes;
+  const played = sessions.edges.map(({ node }) => node);
+  expect(played.map(({ status }) => status)).toEqual(['COMPLETED', 'COMPLETED', 'COMPLETED', 'FAILED', 'COMPLETED', 'COMPLETED', 'COMPLETED', 'COMPLETED', 'FAILED']);
+  const [refund, policy, followUp, failure] = played;
   expect(refund).toMatchObject({ toolCallCount: 4, decisionCount: 2, llmCallCount: 2, stateChangeCount: 1, parent: null });
   expect(refund!.errorCount).toBeGreaterThan(0);
   expect(refund!.totalTokens).toBe(1_800);

@@ -428,7 +428,7 @@ describe('X-Request-Id', () => {
     const tenant = await tenantWithSession();
     const paths: [string, string, unknown?][] = [['GET', '/sessions'], ['GET', '/nowhere'], ['POST', '/events', '{'], ['POST', '/events', { sessionId: SESSION, eventType: 'error' }], ['GET', '/sessions/none']];
     for (const [method, path, body] of paths) {
-      expect((await tenant.rest(method, path, body)).headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/);
+      expect((await tenant.rest(method, path, body)).headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}-[0-9a-z]+$/);
       expect((await tenant.rest(method, path, body, { 'x-request-id': 'trace/7:a.b' })).headers.get('x-request-id')).toBe('trace/7:a.b');
     }
     for (const path of ['/healthz', '/graphql', '/openapi.json', '/', '/nowhere']) {
@@ -438,7 +438,7 @@ describe('X-Request-Id', () => {
 
   it('is not taken over when it is no plain text', async () => {
     const tenant = await server.tenant();
-    for (const id of ['two words', '<script>', 'x'.repeat(200)]) expect((await tenant.rest('GET', '/sessions', undefined, { 'x-request-id': id })).headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/);
+    for (const id of ['two words', '<script>', 'x'.repeat(200)]) expect((await tenant.rest('GET', '/sessions', undefined, { 'x-request-id': id })).headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}-[0-9a-z]+$/);
   });
 
   it('is not needed to learn that a URL cannot be decoded', async () => {

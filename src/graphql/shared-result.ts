@@ -31,6 +31,11 @@ export class SharedSocket extends WebSocket {
     const expanded = typeof data === 'string' ? expand(data) : data;
     (super.send as (...args: unknown[]) => void)(expanded, ...rest);
   }
+
+  /** A peer that breaks the protocol has been sent its close code already; graphql-ws would print it to the console as a fault of ours. */
+  override emit(event: string | symbol, ...args: unknown[]): boolean {
+    return event === 'error' || super.emit(event, ...args);
+  }
 }
 
 function expand(message: string): string {

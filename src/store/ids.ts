@@ -16,8 +16,18 @@ function randomBytes(): Uint8Array {
   return pool.slice(used, (used += BYTES));
 }
 
-/** A new id: prefix and UUIDv7 (RFC 9562), so ids sort by the millisecond they were made in. */
-export const newId = (prefix: Prefix) => `${prefix}_${v7({ random: randomBytes() }).replaceAll('-', '')}`;
+let msecs = 0;
+let seq = 0;
+
+/** A new id: prefix and UUIDv7 (RFC 9562), so ids made later sort later; a clock that goes back does not change that. */
+export function newId(prefix: Prefix): string {
+  const now = Date.now();
+  if (now > msecs) {
+    msecs = now;
+    seq = 0;
+  } else seq++;
+  return `${prefix}_${v7({ msecs, seq, random: randomBytes() }).replaceAll('-', '')}`;
+}
 
 /**
  * The id that an Idempotency-Key stands for. The same key gives the same id, so the unique index on ids
