@@ -9,6 +9,7 @@ import asyncio
 import json
 import logging
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from uuid import UUID
 
@@ -193,7 +194,12 @@ def decorators():
         fails()
 
     run_agent("user_4", "the question")
-    asyncio.run(run_async(user_id="user_4", input="async question"))
+    async def on_one_thread():
+        # 0.6.0 begins and finishes in worker threads, and forgets the input where they are two: let there be one.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(max_workers=1))
+        await run_async(user_id="user_4", input="async question")
+
+    asyncio.run(on_one_thread())
     try:
         run_failing(user_id=5)
     except KeyError:
