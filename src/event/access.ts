@@ -33,7 +33,6 @@ export async function getEvent(scope: Scope, id: string): Promise<Event> {
 export async function eventPages(scope: Scope, sessionIds: readonly string[], page: EventPage): Promise<Map<string, Event[]>> {
   const { projectId } = assertMay(scope.caller, 'read');
   const fields = page.fields ? new Set<EventField>(['position', 'sessionId', ...page.fields]) : (Object.keys(EVENT_COLUMNS) as EventField[]);
-  // Named by what it says; the few combinations of fields that clients select are prepared once each.
   const text = `SELECT ${selectList(EVENT_COLUMNS, fields, 'e')}
     FROM unnest($2::text[]) AS wanted (session_id)
     CROSS JOIN LATERAL (
@@ -42,14 +41,20 @@ export async function eventPages(scope: Scope, sessionIds: readonly string[], pa
         AND ($5::text[] IS NULL OR e.event_type = ANY ($5))
       ORDER BY e.position ${page.fromEnd ? 'DESC' : 'ASC'} LIMIT $6
     ) e`;
-  const { rows } = await scope.services.pool.query<Record<string, unknown>>(text, [
-    projectId,
-    sessionIds,
-    page.after ?? 0,
-    page.before ?? Number.MAX_SAFE_INTEGER,
-    page.types ?? null,
-    page.limit,
-  ]);
+  // Whole rows, as REST reads them, are one statement: prepared once. What GraphQL clients select is without end.
+  const name = page.fields ? undefined : `event_page_${page.fromEnd ? 'backward' : 'forward'}`;
+  const { rows } = await scope.services.pool.query<Record<string, unknown>>({
+    name,
+    text,
+    values: [
+      projectId,
+      sessionIds,
+      page.after ?? 0,
+      page.before ?? Number.MAX_SAFE_INTEGER,
+      page.types ?? null,
+      page.limit,
+    ],
+  });
   const pages = new Map<string, Event[]>(sessionIds.map((id) => [id, []]));
   for (const row of rows) pages.get(row['sessionId'] as string)!.push(fromSelected(EVENT_COLUMNS, row));
   for (const events of pages.values()) events.sort((a, b) => Number(a.position - b.position));
