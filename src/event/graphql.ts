@@ -14,11 +14,10 @@ import { clean } from '../store/clean.ts';
 import { EVENT_COLUMNS } from '../store/records.ts';
 import { getEvent } from './access.ts';
 import type { EventField } from './access.ts';
+import { LARGEST_BATCH } from './input.ts';
 import { promptOf, responseOf } from './llm-call.ts';
 import { recordEvent, recordEvents } from './service.ts';
 import type { Recorded } from './service.ts';
-
-const LARGEST_BATCH = 1_000;
 
 export const EventType = builder.enumType('EventType', {
   description: 'What kind of thing happened.',

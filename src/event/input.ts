@@ -5,6 +5,9 @@ import { Cost, Duration, Id, Json, JsonObject, Text, Timestamp, Tokens } from '.
 export const EVENT_TYPES = ['tool_call', 'llm_decision', 'llm_call', 'state_change', 'error'] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
 
+/** How many events one request may record, at either door. */
+export const LARGEST_BATCH = 1_000;
+
 /** What an event may say: the domain's one description of it; OpenAPI is made from it as well. */
 export const EventInput = z.object({
   id: Id.nullish().describe('Choose the event id yourself to make sending twice safe. Default: made by the server.'),

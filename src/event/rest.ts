@@ -8,11 +8,10 @@ import type { WireObject } from '../rest/wire.ts';
 import { LONGEST_DURATION } from '../store/validate.ts';
 import { errorBody } from '../rest/errors.ts';
 import { sessionEvents } from './access.ts';
-import { EVENT_TYPES, EventInput } from './input.ts';
+import { EVENT_TYPES, EventInput, LARGEST_BATCH } from './input.ts';
 import { wireEventType } from './llm-call.ts';
 import { recordEvent, recordEvents } from './service.ts';
 
-export const LARGEST_BATCH = 1_000;
 const LARGEST_PAGE = 500;
 
 const KNOWN = spellings(Object.keys(EventInput.shape), {
