@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { AppError, badInput } from '../errors.ts';
 import type { Event } from '../generated/prisma/client.ts';
 import { answers, jsonSchema } from '../rest/openapi.ts';
-import { bodyObject, countParameter, isObject, keepRest, sortFields, spellings, textParameter, withoutNulls } from '../rest/wire.ts';
+import { bodyObject, countParameter, isObject, keepRest, shown, sortFields, spellings, textParameter } from '../rest/wire.ts';
 import type { WireObject } from '../rest/wire.ts';
 import { LONGEST_DURATION } from '../store/validate.ts';
 import { errorBody } from '../rest/errors.ts';
@@ -73,17 +73,17 @@ export function createdView(event: Event): WireObject {
   };
 }
 
+const HIDDEN = new Set<string>(['projectId', 'position', 'bytes', 'fingerprint', 'replaced', 'totalTokens', 'estimatedCost'] satisfies (keyof Event)[]);
+
 /** The whole event, as the lists give it. */
 export function eventView(event: Event): WireObject {
-  const { projectId: _projectId, position, bytes: _bytes, fingerprint: _fingerprint, replaced, totalTokens, estimatedCost, ...rest } = event;
-  return withoutNulls({
-    ...rest,
-    eventType: wireEventType(event),
-    tokenCount: totalTokens,
-    estimatedCost: estimatedCost?.toNumber(),
-    replaced: replaced || null,
-    cursor: String(position),
-  });
+  const view = shown(event, HIDDEN);
+  view['eventType'] = wireEventType(event);
+  if (event.totalTokens !== null) view['tokenCount'] = event.totalTokens;
+  if (event.estimatedCost !== null) view['estimatedCost'] = event.estimatedCost.toNumber();
+  if (event.replaced) view['replaced'] = true;
+  view['cursor'] = String(event.position);
+  return view;
 }
 
 const EventAnswer = z.looseObject({ id: z.string(), sessionId: z.string(), eventType: z.string(), toolName: z.string().optional(), createdAt: z.string() });

@@ -56,9 +56,14 @@ export function keepRest(metadata: unknown, rest: readonly [string, unknown][]):
   return Object.fromEntries(kept);
 }
 
-/** Drops what is null, so that an answer has only what there is. */
-export function withoutNulls(answer: WireObject): WireObject {
-  return Object.fromEntries(Object.entries(answer).filter(([, value]) => value !== null && value !== undefined));
+/** What is there of a row, without what is null and what the wire does not show. One pass: pages hold thousands of fields. */
+export function shown(row: WireObject, hidden: ReadonlySet<string>): Record<string, unknown> {
+  const view: Record<string, unknown> = {};
+  for (const field in row) {
+    const value = row[field];
+    if (value !== null && value !== undefined && !hidden.has(field)) view[field] = value;
+  }
+  return view;
 }
 
 /** A query parameter that counts: within 1 and `max`, or the default. Throws BAD_USER_INPUT. */

@@ -1,22 +1,14 @@
+import { createHash } from 'node:crypto';
 import { assertMay } from '../auth/authorize.ts';
 import { badInput, sessionNotFound } from '../errors.ts';
-import type { Prisma, Session } from '../generated/prisma/client.ts';
+import type { Session } from '../generated/prisma/client.ts';
 import type { Scope } from '../scope.ts';
-import { clean } from '../store/clean.ts';
+import { parameters } from '../store/parameters.ts';
+import type { Parameters } from '../store/parameters.ts';
 import { SESSION_COLUMNS, fromSelected, selectList } from '../store/records.ts';
 import { LATEST } from '../store/validate.ts';
-
-/** Which sessions; what is left out does not narrow. */
-export type SessionFilter = {
-  statuses?: readonly string[] | null | undefined;
-  agentName?: string | null | undefined;
-  userId?: string | null | undefined;
-  convoId?: string | null | undefined;
-  parentSessionId?: string | null | undefined;
-  createdAfter?: Date | null | undefined;
-  createdBefore?: Date | null | undefined;
-  hasErrors?: boolean | null | undefined;
-};
+import { sessionConditions } from './filter.ts';
+import type { SessionFilter } from './filter.ts';
 
 /** `createdAt`: when it began. `position`: when it last changed. Each is an index. */
 export type SessionOrder = { by: 'createdAt' | 'position'; direction: 'asc' | 'desc' };
@@ -24,25 +16,7 @@ export type SessionOrder = { by: 'createdAt' | 'position'; direction: 'asc' | 'd
 export type SessionPage = { limit: number; after?: string | undefined; before?: string | undefined; fromEnd?: boolean; offset?: number };
 
 const NEWEST_FIRST: SessionOrder = { by: 'createdAt', direction: 'desc' };
-
-/** WHERE of the sessions that a project's key sees and a filter wants. Names are looked for as they would have been stored. */
-export function sessionWhere(projectId: string, given: SessionFilter): Prisma.SessionWhereInput {
-  const filter: SessionFilter = { ...given };
-  for (const name of ['agentName', 'userId', 'convoId', 'parentSessionId'] as const) if (filter[name]) filter[name] = clean(filter[name]).value;
-  return {
-    projectId,
-    ...(filter.statuses?.length && { status: { in: [...filter.statuses] } }),
-    ...(filter.agentName && { agentName: filter.agentName }),
-    ...(filter.userId && { userId: filter.userId }),
-    ...(filter.convoId && { convoId: filter.convoId }),
-    ...(filter.parentSessionId && { parentSessionId: filter.parentSessionId }),
-    ...((filter.createdAfter || filter.createdBefore) && {
-      createdAt: { ...(filter.createdAfter && { gt: filter.createdAfter }), ...(filter.createdBefore && { lt: filter.createdBefore }) },
-    }),
-    ...(filter.hasErrors === true && { errorCount: { gt: 0 } }),
-    ...(filter.hasErrors === false && { errorCount: 0 }),
-  };
-}
+const OLDEST_CHANGE_FIRST: SessionOrder = { by: 'position', direction: 'asc' };
 
 /** The session of this id. Throws NOT_FOUND. */
 export async function getSession(scope: Scope, id: string): Promise<Session> {
@@ -61,29 +35,36 @@ export async function sessionsById(scope: Scope, ids: readonly string[]): Promis
 
 /** One page of sessions by keyset, for the REST door. Throws BAD_USER_INPUT (cursor). */
 export async function listSessions(scope: Scope, filter: SessionFilter, page: SessionPage): Promise<{ sessions: Session[]; hasMore: boolean; nextCursor: string | undefined }> {
-  const found = await scope.services.store.session.findMany(sessionPage(scope, filter, NEWEST_FIRST, { ...page, limit: page.limit + 1 }));
+  const found = await sessionPage(scope, filter, NEWEST_FIRST, { ...page, limit: page.limit + 1 });
   const sessions = found.slice(0, page.limit);
   const hasMore = found.length > page.limit;
   return { sessions, hasMore, nextCursor: hasMore ? sessionCursor(sessions.at(-1)!, NEWEST_FIRST) : undefined };
 }
 
-/** WHERE, ORDER and LIMIT of a page; the door adds its SELECT. A page `fromEnd` comes in reverse order. */
-export function sessionPage(scope: Scope, filter: SessionFilter, order: SessionOrder, page: SessionPage) {
+/** Sessions in an order, a page of them; one `fromEnd` comes in reverse. `fields` are read, the others stay on disk. Throws BAD_USER_INPUT (cursor). */
+export async function sessionPage(scope: Scope, filter: SessionFilter, order: SessionOrder, page: SessionPage, fields?: readonly SessionField[]): Promise<Session[]> {
   const { projectId } = assertMay(scope.caller, 'read');
-  const direction = page.fromEnd ? (order.direction === 'asc' ? 'desc' : 'asc') : order.direction;
-  const bounds = [
-    page.after === undefined ? undefined : beyond(order, order.direction, page.after),
-    page.before === undefined ? undefined : beyond(order, order.direction === 'asc' ? 'desc' : 'asc', page.before),
-  ].filter((bound) => bound !== undefined);
-  return {
-    where: { AND: [sessionWhere(projectId, filter), ...bounds] },
-    orderBy: order.by === 'position' ? [{ position: direction }] : [{ createdAt: direction }, { id: direction }],
-    take: page.limit,
-    ...(page.offset && { skip: page.offset }),
-  } satisfies Prisma.SessionFindManyArgs;
+  const sql = parameters();
+  const backward = order.direction === 'asc' ? 'desc' : 'asc';
+  const direction = page.fromEnd ? backward : order.direction;
+  const conditions = [
+    `s.project_id = ${sql.bind(projectId)}`,
+    sessionConditions('s', filter, sql),
+    page.after === undefined ? 'true' : beyond(order, order.direction, page.after, sql),
+    page.before === undefined ? 'true' : beyond(order, backward, page.before, sql),
+  ];
+  const text = `SELECT ${selectList(SESSION_COLUMNS, fields ?? ALL_FIELDS, 's')} FROM session s
+    WHERE ${conditions.join(' AND ')}
+    ORDER BY ${order.by === 'position' ? `s.position ${direction}` : `s.created_at ${direction}, s.id ${direction}`}
+    LIMIT ${sql.bind(page.limit)} OFFSET ${sql.bind(page.offset ?? 0)}`;
+  // Whole rows, as REST and the live feed read them, are few statements: prepared once. What GraphQL clients select is without end.
+  const name = fields ? undefined : `session_page_${createHash('sha1').update(text).digest('base64url')}`;
+  const { rows } = await scope.services.pool.query<Record<string, unknown>>({ name, text, values: sql.values });
+  return rows.map((row) => fromSelected(SESSION_COLUMNS, row));
 }
 
 export type SessionField = Extract<keyof Session, string>;
+const ALL_FIELDS = Object.keys(SESSION_COLUMNS) as SessionField[];
 
 /** The sessions that each of several sessions started, oldest first; of each the same page. One statement, whatever their number. */
 export async function childPages(scope: Scope, parentIds: readonly string[], page: SessionPage & { fields: readonly SessionField[] }): Promise<Map<string, Session[]>> {
@@ -111,20 +92,22 @@ export async function childPages(scope: Scope, parentIds: readonly string[], pag
 
 /** Where a session stands in an order; opaque to clients. */
 export function sessionCursor(session: Pick<Session, 'createdAt' | 'id' | 'position'>, order: SessionOrder): string {
-  const key = order.by === 'position' ? [String(session.position)] : [session.createdAt.getTime(), session.id];
-  return Buffer.from(JSON.stringify(key)).toString('base64url');
+  return order.by === 'position' ? positionCursor(session.position) : writeCursor([session.createdAt.getTime(), session.id]);
 }
 
-function beyond(order: SessionOrder, direction: 'asc' | 'desc', cursor: string): Prisma.SessionWhereInput {
-  const past = direction === 'asc' ? 'gt' : 'lt';
+const positionCursor = (position: number | bigint) => writeCursor([String(position)]);
+const writeCursor = (key: readonly unknown[]) => Buffer.from(JSON.stringify(key)).toString('base64url');
+
+/** WHERE of what comes after a cursor, in that direction of an order. */
+function beyond(order: SessionOrder, direction: 'asc' | 'desc', cursor: string, { bind }: Parameters): string {
+  const past = direction === 'asc' ? '>' : '<';
   if (order.by === 'position') {
     const [key] = readCursor(cursor);
     if (typeof key !== 'string' || !/^\d{1,18}$/.test(key)) throw badCursor(cursor);
-    return { position: { [past]: BigInt(key) } };
+    return `s.position ${past} ${bind(key)}`;
   }
   const { at, id } = createdAtCursor(cursor);
-  // The first bound is what the index is searched by; the second settles sessions of the same millisecond.
-  return { createdAt: { [direction === 'asc' ? 'gte' : 'lte']: at }, OR: [{ createdAt: { [past]: at } }, { id: { [past]: id } }] };
+  return `(s.created_at, s.id) ${past} (${bind(at)}, ${bind(id)})`;
 }
 
 function createdAtCursor(cursor: string): { at: Date; id: string } {
@@ -150,11 +133,6 @@ const FEED_PAGE = 100;
 
 /** Sessions changed after a position, in the order of their latest change: the log, compacted. */
 export async function sessionsChangedAfter(scope: Scope, filter: SessionFilter, after: number): Promise<{ sessions: Session[]; more: boolean }> {
-  const { projectId } = assertMay(scope.caller, 'read');
-  const sessions = await scope.services.store.session.findMany({
-    where: { AND: [sessionWhere(projectId, filter), { position: { gt: after } }] },
-    orderBy: { position: 'asc' },
-    take: FEED_PAGE,
-  });
+  const sessions = await sessionPage(scope, filter, OLDEST_CHANGE_FIRST, { limit: FEED_PAGE, after: positionCursor(after) });
   return { sessions, more: sessions.length === FEED_PAGE };
 }

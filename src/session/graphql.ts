@@ -10,8 +10,9 @@ import { scopeOf } from '../graphql/idempotency.ts';
 import { formatCursor, parseCursor } from '../live/cursor.ts';
 import type { SessionUpdate } from '../live/hub.ts';
 import { getSession, sessionCursor, sessionPage, sessionsChangedAfter } from './access.ts';
-import type { SessionField, SessionFilter, SessionOrder } from './access.ts';
+import type { SessionField, SessionOrder } from './access.ts';
 import { effective } from './effective.ts';
+import type { SessionFilter } from './filter.ts';
 import { completeSession, createSession, deleteSession, updateSession } from './service.ts';
 
 export const SessionStatus = builder.enumType('SessionStatus', {
@@ -158,8 +159,7 @@ builder.prismaObjectField(Session, 'children', (t) =>
       select: { id: true },
       resolve: async (session, args, context, info) => {
         const page = pageOf(args);
-        const fields = (Object.keys(selectionOf(context, info)) as SessionField[]).sort();
-        const children = await context.loaders.children({ ...page, limit: page.limit + 1, fields }).load(session.id);
+        const children = await context.loaders.children({ ...page, limit: page.limit + 1, fields: selectedColumns(context, info) }).load(session.id);
         return connectionOf(children, page, (child) => sessionCursor(child, OLDEST_FIRST));
       },
     },
@@ -173,16 +173,14 @@ const OLDEST_FIRST: SessionOrder = { by: 'createdAt', direction: 'asc' };
 /** A connection of sessions that reads only the columns selected. Used wherever sessions are listed. */
 export async function pageOfSessions(context: Context, filter: SessionFilter, order: SessionOrder, args: PageArgs, info: GraphQLResolveInfo) {
   const page = pageOf(args);
-  const found = await context.scope.services.store.session.findMany({
-    ...sessionPage(context.scope, filter, order, { ...page, limit: page.limit + 1 }),
-    select: selectionOf(context, info),
-  });
+  const found = await sessionPage(context.scope, filter, order, { ...page, limit: page.limit + 1 }, selectedColumns(context, info));
   return connectionOf(page.fromEnd ? found.reverse() : found, page, (session) => sessionCursor(session, order));
 }
 
-/** The fields of a session that a connection's nodes, and its cursors, are made of. */
-function selectionOf(context: Context, info: GraphQLResolveInfo) {
-  return queryFromInfo({ context, info, path: ['edges', 'node'], select: { projectId: true, id: true, createdAt: true, position: true } }).select;
+/** The columns of a session that a connection's nodes, and its cursors, are made of; in one order, so that equal selections are one statement. */
+function selectedColumns(context: Context, info: GraphQLResolveInfo): SessionField[] {
+  const { select } = queryFromInfo({ context, info, path: ['edges', 'node'], select: { projectId: true, id: true, createdAt: true, position: true } });
+  return (Object.keys(select) as SessionField[]).sort();
 }
 
 const SESSION_OUTCOME = (t: InputFields) => ({

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { badInput } from '../errors.ts';
 import type { Session } from '../generated/prisma/client.ts';
 import { answers, jsonSchema } from '../rest/openapi.ts';
-import { bodyObject, countParameter, isObject, keepRest, sortFields, spellings, textParameter, withoutNulls } from '../rest/wire.ts';
+import { bodyObject, countParameter, isObject, keepRest, shown, sortFields, spellings, textParameter } from '../rest/wire.ts';
 import type { WireObject } from '../rest/wire.ts';
 import { LONGEST_LABEL } from '../store/validate.ts';
 import { getSession, listSessions } from './access.ts';
@@ -52,9 +52,21 @@ export function sessionFromWire(body: unknown): WireObject {
 
 export const patchFromWire = (body: unknown): WireObject => fieldsFromWire(bodyObject(body));
 
+const HIDDEN = new Set<string>([
+  'projectId', 'position', 'fingerprint', 'replaced', 'eventCost', 'eventPromptTokens', 'eventCompletionTokens', 'eventTotalTokens',
+  'promptTokens', 'completionTokens', 'totalTokens', 'estimatedCost',
+] satisfies (keyof Session)[]);
+
 export function sessionView(session: Session): WireObject {
-  const { projectId: _projectId, position, fingerprint: _fingerprint, replaced, eventCost: _c, eventPromptTokens: _p, eventCompletionTokens: _k, eventTotalTokens: _t, ...rest } = session;
-  return withoutNulls({ ...rest, ...totals(session), replaced: replaced || null, cursor: String(position) });
+  const view = shown(session, HIDDEN);
+  const { promptTokens, completionTokens, totalTokens, estimatedCost } = totals(session);
+  if (promptTokens !== null) view['promptTokens'] = promptTokens;
+  if (completionTokens !== null) view['completionTokens'] = completionTokens;
+  if (totalTokens !== null) view['totalTokens'] = totalTokens;
+  if (estimatedCost !== null) view['estimatedCost'] = estimatedCost;
+  if (session.replaced) view['replaced'] = true;
+  view['cursor'] = String(session.position);
+  return view;
 }
 
 const SessionAnswer = z.looseObject({ id: z.string(), name: z.string(), agentName: z.string(), userId: z.string(), status: z.enum(SESSION_STATUSES), createdAt: z.string() });

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { AppError } from '../../src/errors.ts';
 import { eventFromWire } from '../../src/event/rest.ts';
-import { bodyObject, countParameter, keepRest, sortFields, spellings, textParameter, withoutNulls } from '../../src/rest/wire.ts';
+import { bodyObject, countParameter, keepRest, shown, sortFields, spellings, textParameter } from '../../src/rest/wire.ts';
 import { patchFromWire, sessionFromWire } from '../../src/session/rest.ts';
 
 const KNOWN = spellings(['toolName', 'totalTokens'], { tokenCount: 'totalTokens', tokensUsed: 'totalTokens' });
@@ -58,8 +58,8 @@ describe('a query parameter', () => {
   });
 });
 
-it('an answer has no nulls', () => {
-  expect(withoutNulls({ a: null, b: undefined, c: 0, d: '', e: false })).toEqual({ c: 0, d: '', e: false });
+it('an answer has no nulls, nor what is hidden', () => {
+  expect(shown({ a: null, b: undefined, c: 0, d: '', e: false, f: 1 }, new Set(['f']))).toEqual({ c: 0, d: '', e: false });
 });
 
 describe('an event from the wire', () => {
