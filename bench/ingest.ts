@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { createDatabase, startPostgres } from '../test/support/postgres.ts';
-import { ROUNDS, createSessions, event, load, median, percent, post, row, startBenchServer } from './support.ts';
+import { ROUNDS, createSessions, event, load, median, percent, row, startBenchServer } from './support.ts';
 
 type Mode = 'full' | 'naive' | 'nodb';
 type Flavour = { name: string; env: () => Promise<Record<string, string>> };
@@ -25,48 +25,42 @@ async function single({ name, env }: Flavour, connections: number) {
   row(name, connections, full, last['full'] ?? '', naive, nodb, `${(full / naive).toFixed(1)} ×`, percent(full, nodb));
 }
 
-/** Batches of 100 by eight clients, and a bare loop that sends the same rows to the same database in one INSERT each. */
+/** Batches of 100 by eight connections, and a bare loop that sends the same rows to the same database in one INSERT each. */
 async function batches(databaseUrl: () => Promise<string>) {
-  const [served, bare]: [number[], number[]] = [[], []];
+  const rates: Record<'full' | 'nodb' | 'bare', number[]> = { full: [], nodb: [], bare: [] };
   for (let round = 0; round < ROUNDS; round++) {
     const url = await databaseUrl();
-    const server = await startBenchServer('full', { DATABASE_URL: url });
-    await createSessions(server.url);
-    served.push(
-      await forSeconds(4, 8, (client, n) => post(server.url, '/api/sdk/events/batch', { events: Array.from({ length: 100 }, (_, i) => ({ ...event(i), sessionId: `sess_${(client + n * 8) % 256}` })) })),
-    );
-    await server.stop();
-    const client = new pg.Client({ connectionString: url });
-    await client.connect();
-    let position = 1e12;
-    const rowOf = () => ({
-      project_id: 'bare', position: position++, id: `evt_${randomUUID()}`, session_id: 'sess_1', event_type: 'tool_call', tool_name: 'search_kb', tool_input: event(1).toolInput,
-      tool_output: event(1).toolOutput, reasoning: event(1).reasoning, estimated_cost: 0.001, created_at: new Date().toISOString(), bytes: 900, replaced: false,
-    });
-    bare.push(
-      await forSeconds(4, 1, async () => {
-        const rows = JSON.stringify(Array.from({ length: 100 }, rowOf));
-        await client.query({ name: 'bare', text: 'INSERT INTO event SELECT * FROM json_populate_recordset(NULL::event, $1::json)', values: [rows] });
-      }),
-    );
-    await client.end();
+    for (const mode of ['nodb', 'full'] as const) {
+      const server = await startBenchServer(mode, { DATABASE_URL: url });
+      await createSessions(server.url);
+      const result = await load(server.url, 8, 'batches');
+      await server.stop();
+      if (result.failed > 0) throw new Error(`${mode}: ${result.failed} requests failed`);
+      rates[mode].push(result.rate * 100);
+    }
+    rates.bare.push((await bareLoop(url)) * 100);
   }
-  row('batches of 100, PostgreSQL', median(served) * 100, median(bare) * 100, percent(median(served), median(bare)));
+  const [full, nodb, bare] = [median(rates.full), median(rates.nodb), median(rates.bare)];
+  row('batches of 100, PostgreSQL', full, bare, nodb, percent(full, bare));
 }
 
-/** How often a second `work` is done by so many clients at once. */
-async function forSeconds(seconds: number, clients: number, work: (client: number, n: number) => Promise<void>): Promise<number> {
-  const until = Date.now() + seconds * 1000;
+/** INSERTs of 100 rows a second, one after the other on one connection. */
+async function bareLoop(databaseUrl: string): Promise<number> {
+  const client = new pg.Client({ connectionString: databaseUrl });
+  await client.connect();
+  let position = 1e12;
+  const rowOf = () => ({
+    project_id: 'bare', position: position++, id: `evt_${randomUUID()}`, session_id: 'sess_1', event_type: 'tool_call', tool_name: 'search_kb', tool_input: event(1).toolInput,
+    tool_output: event(1).toolOutput, reasoning: event(1).reasoning, estimated_cost: 0.001, created_at: new Date().toISOString(), bytes: 900, replaced: false,
+  });
+  const until = Date.now() + 4_000;
   let done = 0;
-  await Promise.all(
-    Array.from({ length: clients }, async (_, client) => {
-      for (let n = 0; Date.now() < until; n++) {
-        await work(client, n);
-        done++;
-      }
-    }),
-  );
-  return done / seconds;
+  for (; Date.now() < until; done++) {
+    const rows = JSON.stringify(Array.from({ length: 100 }, rowOf));
+    await client.query({ name: 'bare', text: 'INSERT INTO event SELECT * FROM json_populate_recordset(NULL::event, $1::json)', values: [rows] });
+  }
+  await client.end();
+  return done / 4;
 }
 
 const only = process.argv[3];
@@ -79,8 +73,8 @@ try {
   if (only !== 'embedded') for (const connections of [64, 256]) await single({ name: 'PostgreSQL', env: async () => ({ DATABASE_URL: await newDatabase() }) }, connections);
   if (only !== 'postgres') await single({ name: 'embedded', env: () => Promise.resolve({}) }, 64);
   process.stdout.write('\n');
-  row('', 'events/s', 'bare loop', 'of it');
-  row(...Array.from({ length: 4 }, () => '---'));
+  row('', 'events/s', 'bare loop', 'no database', 'of the bare loop');
+  row(...Array.from({ length: 5 }, () => '---'));
   await batches(newDatabase);
 } finally {
   await postgres.stop();

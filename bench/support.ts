@@ -56,22 +56,43 @@ export const event = (n: number) => ({
   estimatedCost: 0.001,
 });
 
-const LUA = `wrk.method = "POST"
+const text = (session: string, n: string) =>
+  `'{"sessionId":"sess_' .. ${session} .. '","eventType":"tool_call","toolName":"search_kb","toolInput":{"query":"password reset","n":' .. ${n} .. '},"toolOutput":{"results":["KB-001","KB-002"],"text":"${TEXT}"},"reasoning":"User needs password help","estimatedCost":0.001}'`;
+
+const HEADERS = `wrk.method = "POST"
 wrk.headers["content-type"] = "application/json"
 wrk.headers["authorization"] = "Bearer ${KEY}"
+`;
+
+/** wrk's scripts: single events over 256 sessions; batches of 100, each of one session. */
+const LUA = {
+  single: `${HEADERS}
 local n = 0
 request = function()
   n = n + 1
-  return wrk.format(nil, "/api/sdk/events", nil, '{"sessionId":"sess_' .. (n % 256) .. '","eventType":"tool_call","toolName":"search_kb","toolInput":{"query":"password reset","n":' .. n .. '},"toolOutput":{"results":["KB-001","KB-002"],"text":"${TEXT}"},"reasoning":"User needs password help","estimatedCost":0.001}')
+  return wrk.format(nil, "/api/sdk/events", nil, ${text('(n % 256)', 'n')})
 end
-`;
+`,
+  batches: `${HEADERS}
+local bodies, n = {}, 0
+for session = 0, 255 do
+  local events = {}
+  for i = 1, 100 do events[i] = ${text('session', 'i')} end
+  bodies[session] = wrk.format(nil, "/api/sdk/events/batch", nil, '{"events":[' .. table.concat(events, ",") .. ']}')
+end
+request = function()
+  n = n + 1
+  return bodies[n % 256]
+end
+`,
+};
 
 export type Load = { rate: number; p50: string; p99: string; failed: number };
 
-/** wrk, one thread: single events at full speed for some seconds, after a second to warm up. */
-export async function load(url: string, connections: number, seconds = 4): Promise<Load> {
+/** wrk, one thread: requests at full speed for some seconds, after a second to warm up. */
+export async function load(url: string, connections: number, what: keyof typeof LUA = 'single', seconds = 4): Promise<Load> {
   const script = join(tmpdir(), `sentrial-bench-${process.pid}.lua`);
-  await writeFile(script, LUA);
+  await writeFile(script, LUA[what]);
   const wrk = (time: number) => run('wrk', ['-t1', `-c${connections}`, `-d${time}s`, '--latency', '-s', script, url]);
   await wrk(1);
   const { stdout } = await wrk(seconds);

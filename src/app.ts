@@ -44,7 +44,7 @@ export async function createApp(resources: Resources, config: Config, using: { l
   if (migrated.length > 0) log.info({ migrations: migrated }, 'database migrated');
 
   const store = createStore(pool);
-  const firstKey = await bootstrap(store, config.bootstrapApiKey);
+  const firstKey = await bootstrap(pool, config.bootstrapApiKey);
   const writer = createWriter({ pool: writerPool, maxQueueBytes: config.maxQueueBytes, log, metrics, onCommit: (range) => bus.publish({ topic: 'log', ...range }) });
   const hub = createHub({ bus, reader: createLogReader(pool), log, metrics });
   const keyRing = await createKeyRing({ pool, bus });

@@ -54,13 +54,16 @@ export const unauthenticated = () => new AppError('UNAUTHENTICATED', 'Invalid or
 export const forbidden = (scope: string) =>
   new AppError('FORBIDDEN', `API key does not have access to this resource: it lacks the scope "${scope}"`);
 
-export const sessionNotFound = (id: string) =>
-  new AppError('NOT_FOUND', `Session ID not found: no session "${id}" in this project. Create it first with POST /api/sdk/sessions or createSession`);
+/** Something a client sent, short enough for a sentence. */
+const quoted = (text: string) => `"${text.length > 100 ? `${text.slice(0, 100)}…` : text}"`;
 
-export const eventNotFound = (id: string) => new AppError('NOT_FOUND', `Event ID not found: no event "${id}" in this project`);
+export const sessionNotFound = (id: string) =>
+  new AppError('NOT_FOUND', `Session ID not found: no session ${quoted(id)} in this project. Create it first with POST /api/sdk/sessions or createSession`);
+
+export const eventNotFound = (id: string) => new AppError('NOT_FOUND', `Event ID not found: no event ${quoted(id)} in this project`);
 
 export const conflict = (what: string, id: string) =>
-  new AppError('CONFLICT', `${what} "${id}" already exists with other content. Send the same content to repeat a request, or a new id for a new ${what.toLowerCase()}`);
+  new AppError('CONFLICT', `${what} ${quoted(id)} already exists with other content. Send the same content to repeat a request, or a new id for a new ${what.toLowerCase()}`);
 
 export const overloaded = (why: string, retryAfter = 1) =>
   new AppError('OVERLOADED', `${why}. Nothing of this request was accepted; try again`, { retryAfter });

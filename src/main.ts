@@ -1,4 +1,3 @@
-import { createApp } from './app.ts';
 import { ConfigError, configFromProcess } from './config.ts';
 import { createLogger } from './log.ts';
 import { createMetrics } from './metrics.ts';
@@ -11,7 +10,8 @@ async function main() {
   const config = configFromProcess();
   const log = createLogger(config.logLevel);
   const using = { log, metrics: createMetrics() };
-  const resources = await openResources(config, using);
+  // The embedded database opens in its own thread: meanwhile this one loads the rest.
+  const [resources, { createApp }] = await Promise.all([openResources(config, using), import('./app.ts')]);
   const app = await createApp(resources, config, using);
 
   let stopping = false;

@@ -443,8 +443,8 @@ describe('X-Request-Id', () => {
 
   it('is not needed to learn that a URL cannot be decoded', async () => {
     const tenant = await server.tenant();
-    const { status, body } = await tenant.rest('GET', '/sessions/%E0%A4%A');
-    expect([status, body['error']]).toEqual([400, 'Bad Request']);
+    const { status, body, headers } = await tenant.rest('GET', '/sessions/%E0%A4%A', undefined, { 'x-request-id': 'mine' });
+    expect([status, body['error'], headers.get('x-request-id')]).toEqual([400, 'Bad Request', 'mine']);
     expect(body['message']).toEqual(expect.any(String));
   });
 });

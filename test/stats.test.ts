@@ -144,7 +144,7 @@ it('refuses a range, a number of buckets or a number of groups that is out of bo
 
 it('finds a name as it was stored, with what cannot be stored replaced', async () => {
   const tenant = await server.tenant();
-  await tenant.post('/api/sdk/sessions', { name: 'run', agentName: 'a\0b', userId: 'u' });
+  await tenant.session({ agentName: 'a\0b' });
   const range = { from: new Date(Date.now() - 3_600_000).toISOString(), to: new Date(Date.now() + 60_000).toISOString() };
   const { metrics } = await tenant.run<Metrics>('query ($range: TimeRangeInput!) { metrics(range: $range, interval: HOUR, filter: { agentName: "a\\u0000b" }) { totals { runs } } }', { range });
   expect(metrics.totals.runs).toBe(1);

@@ -97,6 +97,19 @@ describe.each<Door>(['ws', 'sse'])('events over %s', (door) => {
     await whenSubscribers(server, 0);
   });
 
+  it('refuse at the start what nests too deep or could cost too much', async () => {
+    const tenant = await server.tenant();
+    const deep = `subscription { events { event { session { ${'parent { '.repeat(15)} id ${'}'.repeat(15)} } } } }`;
+    const costly = 'subscription { events { event { session { children(first: 200) { edges { node { children(first: 200) { edges { node { children(first: 200) { edges { cursor } } } } } } } } } } } }';
+    for (const [query, why] of [[deep, /depth/], [costly, /complexity/]] as const) {
+      await using live = subscribe(tenant, { query }, door);
+      const told = JSON.stringify([await live.ended, live.results]);
+      expect(told).toMatch(why);
+      expect(told).toContain('BAD_USER_INPUT');
+    }
+    await whenSubscribers(server, 0);
+  });
+
   it('show their session as it is now, not as it was when the subscription began', async () => {
     const tenant = await server.tenant();
     const session = await tenant.session();

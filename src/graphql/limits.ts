@@ -1,6 +1,8 @@
 import { maxAliasesPlugin } from '@escape.tech/graphql-armor-max-aliases';
 import { maxTokensPlugin } from '@escape.tech/graphql-armor-max-tokens';
-import { NoSchemaIntrospectionCustomRule } from 'graphql';
+import { createComplexityRule } from '@pothos/plugin-complexity';
+import { NoSchemaIntrospectionCustomRule, validate } from 'graphql';
+import type { ExecutionArgs, GraphQLError } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 
 /**
@@ -13,6 +15,23 @@ export const COMPLEXITY = {
   defaultListMultiplier: 1,
   limit: { complexity: 100_000, depth: 12, breadth: 250 },
 };
+
+/**
+ * What is too large about a subscription, before it starts. Queries and mutations are measured by the complexity
+ * plugin as they begin; of a subscription it would measure each event, and refuse each.
+ */
+export function excessOf({ schema, document, operationName, variableValues, contextValue }: ExecutionArgs): readonly GraphQLError[] {
+  const { complexity, depth, breadth } = COMPLEXITY.limit;
+  const rule = createComplexityRule({
+    context: contextValue as object,
+    variableValues: { ...variableValues },
+    ...(operationName != null && { operationName }),
+    maxComplexity: complexity,
+    maxDepth: depth,
+    maxBreadth: breadth,
+  });
+  return validate(schema, document, [rule]);
+}
 
 const MAX_TOKENS = 5_000;
 const MAX_ALIASES = 50;

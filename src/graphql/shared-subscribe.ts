@@ -4,6 +4,7 @@ import type { Logger } from '../log.ts';
 import { createContext } from './context.ts';
 import type { Context } from './context.ts';
 import { maskResult } from './errors.ts';
+import { excessOf } from './limits.ts';
 
 type Group = { readers: number; results: WeakMap<object, Promise<ExecutionResult>> };
 
@@ -17,8 +18,10 @@ export function createSharedSubscribe(log: Logger, encode: (result: ExecutionRes
   const groups = new Map<string, Group>();
 
   return async function sharedSubscribe(args: ExecutionArgs): Promise<AsyncIterable<ExecutionResult> | ExecutionResult> {
-    const stream = await createSourceEventStream(args);
     const { scope } = args.contextValue as Context;
+    const excess = excessOf(args);
+    if (excess.length > 0) return maskResult({ errors: excess }, log, scope.requestId);
+    const stream = await createSourceEventStream(args);
     if (!(Symbol.asyncIterator in stream)) return maskResult(stream, log, scope.requestId);
     const source = stream[Symbol.asyncIterator]() as AsyncIterator<object, void>;
     const key = groupKey(args);

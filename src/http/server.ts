@@ -38,6 +38,8 @@ export async function createHttpServer(options: { maxBodyBytes: number; log: Log
     keepAliveTimeout: 72_000,
     forceCloseConnections: 'idle',
     return503OnClosing: true,
+    // What fails before any route is found, such as a URL that cannot be decoded: no hook has run yet.
+    frameworkErrors: (error, request, reply) => void handleError(error, request, reply.header('x-request-id', request.id)),
   });
 
   app.addHook('onRequest', (request, reply, done) => {
