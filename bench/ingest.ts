@@ -1,4 +1,4 @@
-// Single durable events and batches of 100, against the limits of the same run: `npm run bench -- ingest [embedded|postgres]`.
+// Single durable events and batches of 100, against the limits of the same run: `npm run bench -- ingest [postgres|embedded|batches]`.
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { createDatabase, startPostgres } from '../test/support/postgres.ts';
@@ -67,15 +67,20 @@ const only = process.argv[3];
 const postgres = await startPostgres();
 if ('missing' in postgres) throw new Error(postgres.missing);
 const newDatabase = () => createDatabase(postgres.url, `bench_${randomUUID().replaceAll('-', '')}`);
+const wants = (what: string) => only === undefined || only === what;
 try {
-  row('flavour', 'connections', 'events/s', 'p50 / p99', 'one INSERT each', 'no database', 'against one each', 'of no database');
-  row(...Array.from({ length: 8 }, () => '---'));
-  if (only !== 'embedded') for (const connections of [64, 256]) await single({ name: 'PostgreSQL', env: async () => ({ DATABASE_URL: await newDatabase() }) }, connections);
-  if (only !== 'postgres') await single({ name: 'embedded', env: () => Promise.resolve({}) }, 64);
-  process.stdout.write('\n');
-  row('', 'events/s', 'bare loop', 'no database', 'of the bare loop');
-  row(...Array.from({ length: 5 }, () => '---'));
-  await batches(newDatabase);
+  if (only !== 'batches') {
+    row('flavour', 'connections', 'events/s', 'p50 / p99', 'one INSERT each', 'no database', 'against one each', 'of no database');
+    row(...Array.from({ length: 8 }, () => '---'));
+    if (wants('postgres')) for (const connections of [64, 256]) await single({ name: 'PostgreSQL', env: async () => ({ DATABASE_URL: await newDatabase() }) }, connections);
+    if (wants('embedded')) await single({ name: 'embedded', env: () => Promise.resolve({}) }, 64);
+    process.stdout.write('\n');
+  }
+  if (wants('batches')) {
+    row('', 'events/s', 'bare loop', 'no database', 'of the bare loop');
+    row(...Array.from({ length: 5 }, () => '---'));
+    await batches(newDatabase);
+  }
 } finally {
   await postgres.stop();
 }

@@ -20,6 +20,7 @@ export async function startBenchServer(mode: 'full' | 'naive' | 'nodb', env: Rec
     env: { PATH: process.env['PATH'], PORT: '0', LOG_LEVEL: 'warn', SENTRIAL_DATA_DIR: join(folder, 'data'), SENTRIAL_BOOTSTRAP_API_KEY: KEY, ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
+  process.once('exit', () => child.kill('SIGKILL')); // where the bench fails
   const [line] = (await once(child.stdout, 'data')) as [Buffer];
   return {
     url: line.toString().trim(),
@@ -75,14 +76,15 @@ end
 `,
   batches: `${HEADERS}
 local bodies, n = {}, 0
-for session = 0, 255 do
+local function body(session)
   local events = {}
   for i = 1, 100 do events[i] = ${text('session', 'i')} end
-  bodies[session] = wrk.format(nil, "/api/sdk/events/batch", nil, '{"events":[' .. table.concat(events, ",") .. ']}')
+  return wrk.format(nil, "/api/sdk/events/batch", nil, '{"events":[' .. table.concat(events, ",") .. ']}')
 end
 request = function()
-  n = n + 1
-  return bodies[n % 256]
+  n = (n + 1) % 256
+  bodies[n] = bodies[n] or body(n)
+  return bodies[n]
 end
 `,
 };
