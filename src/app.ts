@@ -19,7 +19,7 @@ import type { Metrics } from './metrics.ts';
 import { bootstrap } from './project/service.ts';
 import type { Resources } from './resources/resources.ts';
 import { registerOpenApi } from './rest/openapi.ts';
-import { restPlugin } from './rest/plugin.ts';
+import { restPlugin, v1Plugin } from './rest/plugin.ts';
 import type { Scope, Services } from './scope.ts';
 import { createStore } from './store/client.ts';
 import { migrate } from './store/migrate.ts';
@@ -66,6 +66,7 @@ export async function createApp(resources: Resources, config: Config, using: { l
   healthRoutes(http, { pool, bus, writer, metrics, stopping: () => stopping });
   homeRoutes(http);
   await http.register(restPlugin(makeScope), { prefix: '/api/sdk' });
+  await http.register(v1Plugin(makeScope), { prefix: '/v1' });
   await http.register(graphqlPlugin({ yoga, websocket, makeScope, log }));
 
   return {

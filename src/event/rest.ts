@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import { AppError, badInput } from '../errors.ts';
+import { badInput } from '../errors.ts';
 import type { Event } from '../generated/prisma/client.ts';
 import { answers, jsonSchema } from '../rest/openapi.ts';
 import { bodyObject, countParameter, isObject, keepRest, shown, sortFields, spellings, textParameter } from '../rest/wire.ts';
@@ -134,30 +134,27 @@ export function eventRoutes(app: FastifyInstance): void {
       },
     },
     async (request) => {
-      const limit = countParameter(request.query['limit'], 'limit', 100, LARGEST_PAGE);
-      const type = textParameter(request.query['type']);
-      const page = await sessionEvents(request.scope, request.params.id, {
-        limit,
-        after: textParameter(request.query['after']),
-        types: type === undefined ? undefined : [eventTypeParameter(type)],
-      });
+      const page = await sessionEvents(request.scope, request.params.id, eventPageParameters(request.query));
       return { events: page.events.map(eventView), hasMore: page.hasMore, nextCursor: page.nextCursor };
     },
   );
 }
 
-function batchFromWire(body: unknown): readonly unknown[] {
+export function eventPageParameters(query: WireObject) {
+  const type = textParameter(query['type']);
+  return {
+    limit: countParameter(query['limit'], 'limit', 100, LARGEST_PAGE),
+    after: textParameter(query['after']),
+    types: type === undefined ? undefined : [eventTypeParameter(type)],
+  };
+}
+
+/** The events of a batch; one that is no object is left as it is: the domain says so, for this item alone. */
+export function batchFromWire(body: unknown, toInput: (event: unknown) => WireObject = eventFromWire): readonly unknown[] {
   const events = Array.isArray(body) ? (body as unknown[]) : bodyObject(body)['events'];
   if (!Array.isArray(events)) throw badInput('Expected { "events": [ … ] }');
   if (events.length > LARGEST_BATCH) throw badInput(`A batch holds at most ${LARGEST_BATCH} events, got ${events.length}. Send it in parts`);
-  return events.map((event: unknown) => {
-    try {
-      return eventFromWire(event);
-    } catch (error) {
-      if (error instanceof AppError) return event; // not an object: the domain says so, for this item alone
-      throw error;
-    }
-  });
+  return events.map((event: unknown) => (isObject(event) ? toInput(event) : event));
 }
 
 function eventTypeParameter(type: string): string {

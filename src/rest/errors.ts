@@ -9,13 +9,18 @@ export const errorBody = (error: AppError) => ({
   ...(error.issues.length > 0 && { issues: error.issues }),
 });
 
-/** Answers with the envelope. What is not in the catalogue is masked, and logged once with the request id. */
-export function handleError(thrown: FastifyError | AppError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const error = toAppError(thrown);
-  if (error.code === 'INTERNAL_SERVER_ERROR') request.log.error({ err: thrown, requestId: request.id }, 'a request failed');
-  if (error.retryAfter !== undefined) reply.header('retry-after', String(error.retryAfter));
-  if (error.code === 'UNAUTHENTICATED') reply.header('www-authenticate', 'Bearer');
-  return reply.code(error.status).send(errorBody(error));
+/** Answers with the envelope of /api/sdk. */
+export const handleError = answerErrors(errorBody);
+
+/** An error handler that answers with an envelope. What is not in the catalogue is masked, and logged once with the request id. */
+export function answerErrors(envelope: (error: AppError) => object) {
+  return function handle(thrown: FastifyError | AppError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+    const error = toAppError(thrown);
+    if (error.code === 'INTERNAL_SERVER_ERROR') request.log.error({ err: thrown, requestId: request.id }, 'a request failed');
+    if (error.retryAfter !== undefined) reply.header('retry-after', String(error.retryAfter));
+    if (error.code === 'UNAUTHENTICATED') reply.header('www-authenticate', 'Bearer');
+    return reply.code(error.status).send(envelope(error));
+  };
 }
 
 function toAppError(thrown: FastifyError | AppError): AppError {

@@ -7,6 +7,7 @@ import type { Scope } from '../scope.ts';
 import { sessionRoutes } from '../session/rest.ts';
 import { handleError } from './errors.ts';
 import { legacyRoutes } from './legacy.ts';
+import { handleV1Error, v1Routes } from './v1.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -15,13 +16,26 @@ declare module 'fastify' {
   }
 }
 
+type MakeScope = (request: FastifyRequest) => Promise<Scope>;
+
 /** The REST door, under /api/sdk. */
-export function restPlugin(makeScope: (request: FastifyRequest) => Promise<Scope>) {
-  return function rest(app: FastifyInstance, _options: unknown, done: () => void): void {
+export const restPlugin = (makeScope: MakeScope) =>
+  jsonDoor(makeScope, handleError, (app) => {
+    sessionRoutes(app);
+    eventRoutes(app);
+    legacyRoutes(app);
+  });
+
+/** The first generation of the API, under /v1: the same log, said in its own way. */
+export const v1Plugin = (makeScope: MakeScope) => jsonDoor(makeScope, handleV1Error, v1Routes);
+
+/** Who asks, bodies of JSON, and routes; true of every generation of the REST door. */
+function jsonDoor(makeScope: MakeScope, onError: typeof handleError, routes: (app: FastifyInstance) => void) {
+  return function door(app: FastifyInstance, _options: unknown, done: () => void): void {
     // The domain validates, the schemas of the routes only describe (OpenAPI); answers are plain JSON.
     app.setValidatorCompiler(() => () => true);
     app.setSerializerCompiler(() => JSON.stringify);
-    app.setErrorHandler(handleError);
+    app.setErrorHandler(onError);
     app.removeAllContentTypeParsers();
     app.addContentTypeParser(['application/json', 'text/json'], { parseAs: 'buffer' }, (_request, body: Buffer, parsed) => {
       try {
@@ -36,9 +50,7 @@ export function restPlugin(makeScope: (request: FastifyRequest) => Promise<Scope
       request.scope = await makeScope(request);
       assertMay(request.scope.caller);
     });
-    sessionRoutes(app);
-    eventRoutes(app);
-    legacyRoutes(app);
+    routes(app);
     done();
   };
 }

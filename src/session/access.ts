@@ -63,6 +63,15 @@ export async function sessionPage(scope: Scope, filter: SessionFilter, order: Se
   return rows.map((row) => fromSelected(SESSION_COLUMNS, row));
 }
 
+/** How many sessions a filter wants. Reads an index entry for each. */
+export async function countSessions(scope: Scope, filter: SessionFilter): Promise<number> {
+  const { projectId } = assertMay(scope.caller, 'read');
+  const sql = parameters();
+  const text = `SELECT count(*)::float8 AS sessions FROM session s WHERE s.project_id = ${sql.bind(projectId)} AND ${sessionConditions('s', filter, sql)}`;
+  const { rows } = await scope.services.pool.query<{ sessions: number }>(text, sql.values);
+  return rows[0]!.sessions;
+}
+
 export type SessionField = Extract<keyof Session, string>;
 const ALL_FIELDS = Object.keys(SESSION_COLUMNS) as SessionField[];
 

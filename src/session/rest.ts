@@ -7,7 +7,9 @@ import { bodyObject, countParameter, isObject, keepRest, shown, sortFields, spel
 import type { WireObject } from '../rest/wire.ts';
 import { LONGEST_LABEL } from '../store/validate.ts';
 import { getSession, listSessions } from './access.ts';
+import type { SessionPage } from './access.ts';
 import { totals } from './effective.ts';
+import type { SessionFilter } from './filter.ts';
 import { SESSION_STATUSES, SessionInput, SessionPatch } from './input.ts';
 import { createSession, updateSession } from './service.ts';
 
@@ -106,24 +108,28 @@ export function sessionRoutes(app: FastifyInstance): void {
     '/sessions',
     { schema: { summary: 'Sessions, newest first', querystring: jsonSchema(ListQuery), response: answers(SessionList, 400, 401, 403, 429, 503) } },
     async (request) => {
-      const q = request.query;
-      const parameter = (name: string, alias?: string) => textParameter(q[name]) ?? textParameter(q[name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`)]) ?? (alias ? textParameter(q[alias]) : undefined);
-      const status = parameter('status');
-      const page = await listSessions(
-        request.scope,
-        {
-          statuses: status === undefined ? undefined : [statusParameter(status)],
-          agentName: parameter('agentName', 'agent'),
-          userId: parameter('userId', 'user'),
-          convoId: parameter('convoId'),
-          createdAfter: timeParameter('createdAfter', parameter('createdAfter')),
-          createdBefore: timeParameter('createdBefore', parameter('createdBefore')),
-        },
-        { limit: countParameter(q['limit'], 'limit', 50, LARGEST_PAGE), offset: countParameter(q['offset'], 'offset', 0, DEEPEST_OFFSET, 0), after: parameter('cursor') },
-      );
-      return { sessions: page.sessions.map(sessionView), hasMore: page.hasMore, nextCursor: page.nextCursor };
+      const { filter, page } = sessionListParameters(request.query);
+      const { sessions, hasMore, nextCursor } = await listSessions(request.scope, filter, page);
+      return { sessions: sessions.map(sessionView), hasMore, nextCursor };
     },
   );
+}
+
+/** Which sessions, and which page of them, a query string asks for; in camelCase or snake_case. */
+export function sessionListParameters(q: WireObject): { filter: SessionFilter; page: SessionPage } {
+  const parameter = (name: string, alias?: string) => textParameter(q[name]) ?? textParameter(q[name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`)]) ?? (alias ? textParameter(q[alias]) : undefined);
+  const status = parameter('status');
+  return {
+    filter: {
+      statuses: status === undefined ? undefined : [statusParameter(status)],
+      agentName: parameter('agentName', 'agent'),
+      userId: parameter('userId', 'user'),
+      convoId: parameter('convoId'),
+      createdAfter: timeParameter('createdAfter', parameter('createdAfter')),
+      createdBefore: timeParameter('createdBefore', parameter('createdBefore')),
+    },
+    page: { limit: countParameter(q['limit'], 'limit', 50, LARGEST_PAGE), offset: countParameter(q['offset'], 'offset', 0, DEEPEST_OFFSET, 0), after: parameter('cursor') },
+  };
 }
 
 function statusParameter(status: string): string {
