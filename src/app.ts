@@ -10,8 +10,9 @@ import { graphqlPlugin } from './graphql/plugin.ts';
 import { schema } from './graphql/schema.ts';
 import { createWebsocketDoor } from './graphql/websocket.ts';
 import { createGraphqlYoga } from './graphql/yoga.ts';
+import { dashboardPlugin } from './http/dashboard.ts';
 import { healthRoutes } from './http/health.ts';
-import { homeRoutes } from './http/home.ts';
+import { loginRoutes } from './http/login.ts';
 import { createHttpServer } from './http/server.ts';
 import { createHub } from './live/hub.ts';
 import type { Logger } from './log.ts';
@@ -64,7 +65,8 @@ export async function createApp(resources: Resources, config: Config, using: { l
   let stopping = false;
   await registerOpenApi(http);
   healthRoutes(http, { pool, bus, writer, metrics, stopping: () => stopping });
-  homeRoutes(http);
+  loginRoutes(http, authenticator);
+  await http.register(dashboardPlugin);
   await http.register(restPlugin(makeScope), { prefix: '/api/sdk' });
   await http.register(graphqlPlugin({ yoga, websocket, makeScope, log }));
 

@@ -1,8 +1,9 @@
 import { assertMay } from '../auth/authorize.ts';
 import type { Scope } from '../scope.ts';
+import { parameters } from '../store/parameters.ts';
 import { assertGroups, bucketStarts, checkedRange } from './bounds.ts';
 import type { Interval, TimeRange } from './bounds.ts';
-import { bucketOf, CALL_COLUMNS, CALL_FIGURES, inRange, parameters, rollUp, toSeries } from './sql.ts';
+import { bucketOf, CALL_COLUMNS, CALL_FIGURES, inRange, rollUp, toSeries } from './sql.ts';
 import type { CallFigures, RolledUp, Series } from './sql.ts';
 
 export type CallQuestion = {

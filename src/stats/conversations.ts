@@ -1,10 +1,13 @@
 import { assertMay } from '../auth/authorize.ts';
 import { AppError } from '../errors.ts';
 import type { Scope } from '../scope.ts';
+import { sessionConditions } from '../session/access.ts';
+import { parameters } from '../store/parameters.ts';
+import type { Parameters } from '../store/parameters.ts';
 import { checkedRange } from './bounds.ts';
 import type { TimeRange } from './bounds.ts';
-import { inRange, parameters, RUN_COLUMNS, RUN_COUNTS, sessionConditions } from './sql.ts';
-import type { Parameters, RunCounts } from './sql.ts';
+import { inRange, RUN_COLUMNS, RUN_COUNTS } from './sql.ts';
+import type { RunCounts } from './sql.ts';
 
 /** Conversations with a session that matches; what is left out does not narrow. */
 export type ConversationFilter = { userId?: string | null | undefined; agentName?: string | null | undefined; range?: TimeRange | null | undefined };

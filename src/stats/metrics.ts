@@ -1,9 +1,11 @@
 import { assertMay } from '../auth/authorize.ts';
 import type { Scope } from '../scope.ts';
+import { sessionConditions } from '../session/access.ts';
+import { parameters } from '../store/parameters.ts';
 import type { SessionFilter } from '../session/access.ts';
 import { assertGroups, bucketStarts, checkedRange } from './bounds.ts';
 import type { Interval, TimeRange } from './bounds.ts';
-import { bucketOf, inRange, NO_RUNS, parameters, rollUp, RUN_COLUMNS, RUN_FIGURES, sessionConditions, toSeries } from './sql.ts';
+import { bucketOf, inRange, NO_RUNS, rollUp, RUN_COLUMNS, RUN_FIGURES, toSeries } from './sql.ts';
 import type { RolledUp, RunFigures, Series } from './sql.ts';
 
 export type GroupBy = 'agent' | 'user' | 'status';

@@ -1,8 +1,9 @@
 import { assertMay } from '../auth/authorize.ts';
 import type { Scope } from '../scope.ts';
+import { parameters } from '../store/parameters.ts';
 import { bucketStarts, checkedRange } from './bounds.ts';
 import type { TimeRange } from './bounds.ts';
-import { bucketOf, inRange, parameters, RUN_COLUMNS, RUN_FIGURES, toFigures } from './sql.ts';
+import { bucketOf, inRange, RUN_COLUMNS, RUN_FIGURES, toFigures } from './sql.ts';
 import type { Raw, RunFigures } from './sql.ts';
 
 /** A page of names in their order. `after` and `before` are names; `fromEnd` takes the page next to `before`. */

@@ -1,45 +1,12 @@
-import { badInput } from '../errors.ts';
-import type { SessionFilter } from '../session/access.ts';
+import type { Parameters } from '../store/parameters.ts';
 import type { Interval, TimeRange } from './bounds.ts';
 
 /** SQL of when the bucket of a timestamptz begins; agrees with bucketStarts. */
 export const bucketOf = (column: string, interval: Interval) => `date_bin('1 ${interval}', ${column}, timestamptz 'epoch')`;
 
-/** Collects the parameters of a statement while its text is put together. */
-export type Parameters = { readonly values: unknown[]; bind: (value: unknown) => string };
-
-export function parameters(): Parameters {
-  const values: unknown[] = [];
-  return {
-    values,
-    bind: (value) => {
-      if (typeof value === 'string' && value.includes('\0')) throw badInput('A name or ID holds U+0000, which cannot be stored');
-      return `$${values.push(value)}`;
-    },
-  };
-}
-
 /** WHERE of the rows `alias` that were created within a range. */
 export const inRange = (alias: string, { from, to }: TimeRange, { bind }: Parameters) =>
   `${alias}.created_at >= ${bind(from)} AND ${alias}.created_at < ${bind(to)}`;
-
-/** WHERE of the sessions `alias` that a filter wants: what sessionWhere says to Prisma. */
-export function sessionConditions(alias: string, filter: SessionFilter, { bind }: Parameters): string {
-  return [
-    'true',
-    filter.statuses?.length && `${alias}.status = ANY (${bind([...filter.statuses])})`,
-    filter.agentName && `${alias}.agent_name = ${bind(filter.agentName)}`,
-    filter.userId && `${alias}.user_id = ${bind(filter.userId)}`,
-    filter.convoId && `${alias}.convo_id = ${bind(filter.convoId)}`,
-    filter.parentSessionId && `${alias}.parent_session_id = ${bind(filter.parentSessionId)}`,
-    filter.createdAfter && `${alias}.created_at > ${bind(filter.createdAfter)}`,
-    filter.createdBefore && `${alias}.created_at < ${bind(filter.createdBefore)}`,
-    filter.hasErrors === true && `${alias}.error_count > 0`,
-    filter.hasErrors === false && `${alias}.error_count = 0`,
-  ]
-    .filter(Boolean)
-    .join(' AND ');
-}
 
 /** Of a session `s`, what RUN_FIGURES adds up. Tokens and cost as in session/effective.ts: reported, else summed over its events. */
 export const RUN_COLUMNS = `s.status, s.created_at, s.updated_at, s.duration_ms, s.error_count,
