@@ -1,0 +1,1 @@
+export function ConversationPage() { return <div className="page">…</div>; }

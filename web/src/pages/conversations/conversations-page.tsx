@@ -1,0 +1,1 @@
+export function ConversationsPage() { return <div className="page">…</div>; }
