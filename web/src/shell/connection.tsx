@@ -3,7 +3,7 @@ import { connectionState, watchConnection } from '../api/live.ts';
 import type { Connection } from '../api/live.ts';
 
 const WORDS: Readonly<Record<Connection, string>> = {
-  idle: 'Not live here',
+  idle: 'Not connected',
   connecting: 'Connecting…',
   live: 'Live',
   lost: 'Connection lost',

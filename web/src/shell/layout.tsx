@@ -1,8 +1,9 @@
 import { Link, Outlet } from '@tanstack/react-router';
 import { Activity, Bot, ChartNoAxesColumn, CircleHelp, Coins, LogOut, MessagesSquare, Monitor, Moon, Settings, Sun, Users } from 'lucide-react';
-import { Suspense } from 'react';
+import { Suspense, useEffect } from 'react';
 import { logout } from '../api/login.ts';
 import { loggedOut } from '../api/request.ts';
+import { listenForSigns } from '../api/signs.ts';
 import { Text } from '../ui/text.tsx';
 import { ConnectionBanner, ConnectionMark } from './connection.tsx';
 import { Keyboard } from './keyboard.tsx';
@@ -28,6 +29,7 @@ const THEME_ICONS = { system: Monitor, light: Sun, dark: Moon };
 export function Layout() {
   const viewer = useViewer();
   const theme = useTheme();
+  useEffect(listenForSigns, []);
   const ThemeIcon = THEME_ICONS[theme];
   return (
     <div className="shell">
