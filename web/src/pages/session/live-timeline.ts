@@ -7,10 +7,17 @@ import type { EventRow, SessionHead } from './documents.ts';
 const PAGE = 200;
 const FIRST_PAGE = 100;
 
+/** Live events are shown at once for the eye, pages in the background now and then. */
+const FRAME_MS = 16;
+const FILLING_MS = 200;
+
 export type EventKind = EventRow['eventType'];
 
 /** A row: an event, a session that this one started, or an event that is still to be read. */
-export type Row = { kind: 'event'; event: EventRow; depth: number } | { kind: 'session'; session: SessionRow; depth: number; open: boolean; timeline: LiveTimeline | undefined } | { kind: 'missing'; key: string };
+export type Row = EventLine | { kind: 'session'; session: SessionRow; depth: number; open: boolean; timeline: LiveTimeline | undefined } | typeof MISSING;
+type EventLine = { kind: 'event'; event: EventRow; depth: number };
+
+const MISSING = { kind: 'missing' } as const;
 
 const DEEPEST = 8;
 
@@ -45,9 +52,11 @@ export class LiveTimeline {
   arrivals = 0;
   readonly id: string;
   readonly #kinds: readonly EventKind[];
-  readonly #head: EventRow[] = [];
-  #tail: EventRow[] = [];
-  readonly #live: EventRow[] = [];
+  readonly #head: EventLine[] = [];
+  #tail: EventLine[] = [];
+  readonly #live: EventLine[] = [];
+  /** How deep an event stands under those it belongs to. */
+  readonly #depths = new Map<string, number>();
   /** Events by pages, those not read yet too. */
   #paged = 0;
   #base = 0;
@@ -59,6 +68,7 @@ export class LiveTimeline {
   readonly #stopping = new AbortController();
   #unfollow: (() => void)[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #changesAt = 0;
   #rows: { version: number; rows: Row[] } | undefined;
   #tailWanted = false;
 
@@ -158,19 +168,14 @@ export class LiveTimeline {
         if (timeline) timeline.#addRows(rows, depth + 1);
       }
     };
-    const depths = new Map<string, number>();
-    const addEvents = (events: readonly EventRow[]) => {
-      for (const event of events) {
-        if (next < children.length) addChildrenUntil(startOf(event));
-        const parentDepth = event.parentEventId === null ? undefined : depths.get(event.parentEventId);
-        const own = parentDepth === undefined ? 0 : Math.min(DEEPEST, parentDepth + 1);
-        if (own > 0 || event.parentEventId === null) depths.set(event.id, own);
-        rows.push({ kind: 'event', event, depth: depth + own });
+    const addEvents = (lines: readonly EventLine[]) => {
+      for (const line of lines) {
+        if (next < children.length) addChildrenUntil(startOf(line.event));
+        rows.push(depth === 0 ? line : { ...line, depth: depth + line.depth });
       }
     };
     addEvents(this.#head);
-    const missing = this.#missing();
-    for (let n = 0; n < missing; n++) rows.push({ kind: 'missing', key: `${this.id}-${this.#head.length + n}` });
+    for (let missing = this.#missing(); missing > 0; missing--) rows.push(MISSING);
     addEvents(this.#tail);
     addEvents(this.#live);
     addChildrenUntil(Infinity);
@@ -179,7 +184,10 @@ export class LiveTimeline {
   #append(events: readonly EventRow[], to = this.#head): void {
     for (const event of events) {
       if (to !== this.#live && Number(event.cursor) > this.#base) continue; // comes live
-      to.push(event);
+      const parentDepth = event.parentEventId === null ? undefined : this.#depths.get(event.parentEventId);
+      const depth = parentDepth === undefined ? 0 : Math.min(DEEPEST, parentDepth + 1);
+      this.#depths.set(event.id, depth);
+      to.push({ kind: 'event', event, depth });
       this.#from = Math.min(this.#from, startOf(event));
       this.#to = Math.max(this.#to, endOf(event));
     }
@@ -193,8 +201,8 @@ export class LiveTimeline {
       page = session.events.pageInfo;
       const firstOfTail = this.#tail[0];
       const events = session.events.edges.map(({ node }) => node);
-      this.#append(firstOfTail ? events.filter(({ cursor }) => Number(cursor) < Number(firstOfTail.cursor)) : events);
-      this.#changed();
+      this.#append(firstOfTail ? events.filter(({ cursor }) => Number(cursor) < Number(firstOfTail.event.cursor)) : events);
+      this.#soon(FILLING_MS);
     }
     // Nothing more is to come, whatever the count said.
     this.#paged = this.#head.length + this.#tail.length;
@@ -204,8 +212,8 @@ export class LiveTimeline {
   async #readTail(): Promise<void> {
     this.#tailWanted = true;
     const { session } = await request(LAST_EVENTS, { id: this.id, types: this.#kinds.length > 0 ? [...this.#kinds] : null, last: PAGE }, this.#stopping.signal);
-    const last = Number(this.#head.at(-1)?.cursor ?? 0);
-    const tail: EventRow[] = [];
+    const last = Number(this.#head.at(-1)?.event.cursor ?? 0);
+    const tail: EventLine[] = [];
     this.#append((session?.events.edges ?? []).map(({ node }) => node).filter(({ cursor }) => Number(cursor) > last), tail);
     this.#tail = tail;
     this.#changed();
@@ -257,15 +265,18 @@ export class LiveTimeline {
     ];
   }
 
-  /** What comes live is shown together, at once for the eye. */
-  #soon(): void {
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined;
-      this.#changed();
-    }, 16);
+  /** What comes in a short time is shown together. */
+  #soon(within = FRAME_MS): void {
+    const at = performance.now() + within;
+    if (this.#timer !== undefined && this.#changesAt <= at) return;
+    clearTimeout(this.#timer);
+    this.#changesAt = at;
+    this.#timer = setTimeout(() => this.#changed(), within);
   }
 
   #changed(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
     this.version += 1;
     this.#watchers.forEach((watcher) => watcher());
   }

@@ -12,8 +12,6 @@ const ROW = 32;
 /** So near to the end, in pixels, one is at the end. */
 const AT_END = 8;
 
-const keyOf = (row: Row) => (row.kind === 'event' ? row.event.id : row.kind === 'session' ? `session ${row.session.id}` : row.key);
-
 /** Every event in order beside its place in time. */
 export function Timeline({ timeline, rows, selected, search }: { timeline: LiveTimeline; rows: readonly Row[]; selected: string | undefined; search: string }) {
   const navigate = useNavigate({ from: '/sessions/$id' });
@@ -28,7 +26,6 @@ export function Timeline({ timeline, rows, selected, search }: { timeline: LiveT
     count: rows.length,
     getScrollElement: () => scroller.current,
     estimateSize: () => ROW,
-    getItemKey: (index) => keyOf(rows[index]!),
     overscan: 16,
   });
   const items = virtual.getVirtualItems();
@@ -55,6 +52,8 @@ export function Timeline({ timeline, rows, selected, search }: { timeline: LiveT
   }, [timeline]);
   // What arrives while one sees the end is seen.
   if (following && unseen > 0) setSeen(timeline.arrivals);
+
+  const toggle = useCallback((id: string) => timeline.toggle(id), [timeline]);
 
   const lastRow = rows[items.at(-1)?.index ?? 0];
   useEffect(() => {
@@ -105,7 +104,7 @@ export function Timeline({ timeline, rows, selected, search }: { timeline: LiveT
               to={to}
               selected={rowIs(rows[item.index]!, selected)}
               onSelect={select}
-              onToggle={(id) => timeline.toggle(id)}
+              onToggle={toggle}
               position={item.index + 1}
               total={rows.length}
             />

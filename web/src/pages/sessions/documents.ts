@@ -80,22 +80,3 @@ export const NEWEST_CHANGE = graphql(`
     }
   }
 `);
-
-export const NAMES = graphql(`
-  query Names {
-    agents(first: 100) {
-      edges {
-        node {
-          agentName
-        }
-      }
-    }
-    users(first: 100) {
-      edges {
-        node {
-          userId
-        }
-      }
-    }
-  }
-`);

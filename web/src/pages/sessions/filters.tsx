@@ -1,23 +1,22 @@
 import * as Popover from '@radix-ui/react-popover';
-import { useQuery } from '@tanstack/react-query';
 import { SlidersHorizontal, X } from 'lucide-react';
 import { useEffect, useEffectEvent, useId, useState } from 'react';
-import { request } from '../../api/request.ts';
 import { STATUSES } from '../../ui/status.tsx';
 import type { Status } from '../../ui/status.tsx';
 import { isRange, RANGES } from '../range.ts';
-import { NAMES } from './documents.ts';
+import type { SessionRow } from './documents.ts';
 import { isFiltered, statusesOf } from './view.ts';
 import type { View } from './view.ts';
 
 /** After the last key, in milliseconds: then the list follows what was written. */
 const TYPING_MS = 250;
 
+const MOST_SUGGESTED = 200;
+
 type Change = (view: View) => void;
 
 /** What the list is narrowed by. All of it stands in the address. */
-export function Filters({ view, onChange }: { view: View; onChange: Change }) {
-  const { data: names } = useQuery({ queryKey: ['names'], queryFn: ({ signal }) => request(NAMES, {}, signal), staleTime: 60_000 });
+export function Filters({ view, rows, onChange }: { view: View; rows: readonly SessionRow[]; onChange: Change }) {
   const statuses = statusesOf(view);
   const set = (change: Partial<View>) => onChange(Object.fromEntries(Object.entries({ ...view, ...change }).filter(([, value]) => value)));
   const toggle = (status: Status) => set({ status: (statuses.includes(status) ? statuses.filter((each) => each !== status) : [...statuses, status]).join(',') });
@@ -30,8 +29,8 @@ export function Filters({ view, onChange }: { view: View; onChange: Change }) {
           {name}
         </button>
       ))}
-      <Written label="Agent" className="field name-filter" placeholder="Agent" value={view.agent} options={names?.agents.edges.map(({ node }) => node.agentName)} onChange={(agent) => set({ agent })} />
-      <Written label="User" className="field name-filter" placeholder="User" value={view.user} options={names?.users.edges.map(({ node }) => node.userId)} onChange={(user) => set({ user })} />
+      <Written label="Agent" className="field name-filter" placeholder="Agent" value={view.agent} suggest={() => rows.map(({ agentName }) => agentName)} onChange={(agent) => set({ agent })} />
+      <Written label="User" className="field name-filter" placeholder="User" value={view.user} suggest={() => rows.map(({ userId }) => userId)} onChange={(user) => set({ user })} />
       <select className="field" aria-label="Started" value={view.range ?? ''} onChange={({ target }) => set({ range: isRange(target.value) ? target.value : undefined, from: undefined, to: undefined })}>
         <option value="">{view.from || view.to ? 'As chosen' : 'Any time'}</option>
         {Object.entries(RANGES).map(([range, { name }]) => (
@@ -89,13 +88,14 @@ export function Filters({ view, onChange }: { view: View; onChange: Change }) {
   );
 }
 
-type WrittenProps = { label: string; className: string; type?: string; placeholder: string; value: string | undefined; options?: readonly string[] | undefined; onChange: (value: string) => void };
+type WrittenProps = { label: string; className: string; type?: string; placeholder: string; value: string | undefined; /** What may be meant: asked when one comes to the field. */ suggest?: () => readonly string[]; onChange: (value: string) => void };
 
 /** A field that passes on what was written once the writer pauses. */
-function Written({ label, className, type = 'text', placeholder, value = '', options, onChange }: WrittenProps) {
+function Written({ label, className, type = 'text', placeholder, value = '', suggest, onChange }: WrittenProps) {
   const [written, setWritten] = useState(value);
   const [seen, setSeen] = useState(value);
   const [passedOn, setPassedOn] = useState(value);
+  const [suggested, setSuggested] = useState<readonly string[]>([]);
   const id = useId();
   // What comes from elsewhere (the address, "Clear") wins over what stands here.
   if (value !== seen) {
@@ -116,10 +116,10 @@ function Written({ label, className, type = 'text', placeholder, value = '', opt
   }, [written, passedOn]);
   return (
     <>
-      <input className={className} type={type} aria-label={label} placeholder={placeholder} value={written} list={options && id} onChange={({ target }) => setWritten(target.value)} autoComplete="off" spellCheck={false} />
-      {options && (
+      <input className={className} type={type} aria-label={label} placeholder={placeholder} value={written} list={suggest && id} onChange={({ target }) => setWritten(target.value)} autoComplete="off" spellCheck={false} onFocus={() => suggest && setSuggested([...new Set(suggest())].sort().slice(0, MOST_SUGGESTED))} />
+      {suggest && (
         <datalist id={id}>
-          {options.map((option) => (
+          {suggested.map((option) => (
             <option key={option} value={option} />
           ))}
         </datalist>

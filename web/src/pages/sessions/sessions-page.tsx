@@ -65,7 +65,7 @@ export function SessionsPage() {
     count: rows.length + (hasMore ? 1 : 0),
     getScrollElement: () => scroller.current,
     estimateSize: () => height,
-    getItemKey: (index) => rows[index]?.id ?? 'more',
+    getItemKey: useCallback((index: number) => rows[index]?.id ?? 'more', [rows]),
     overscan: 12,
   });
   const items = virtual.getVirtualItems();
@@ -109,7 +109,7 @@ export function SessionsPage() {
     <div className="sessions">
       <div className="sessions-head">
         <h1>Sessions</h1>
-        <Filters view={view} onChange={(next) => void navigate({ search: next, replace: true })} />
+        <Filters view={view} rows={rows} onChange={(next) => void navigate({ search: next, replace: true })} />
       </div>
       {fault && <Fault error={fault} onRetry={() => void list?.more()} />}
       <div className="table" role="table" aria-label="Sessions" aria-rowcount={hasMore ? -1 : rows.length} aria-busy={loading}>
