@@ -5,6 +5,7 @@ import { CopyButton } from './copy.tsx';
 import { bytes } from './format.ts';
 import { jsonLines, textLines } from './json-lines.ts';
 import type { JsonLine } from './json-lines.ts';
+import { plainly } from './plain-text.ts';
 import { Text } from './text.tsx';
 import './json-view.css';
 
@@ -14,7 +15,8 @@ const LONG = 2_000;
 const WORTH_SEARCHING = 12;
 
 /** Any JSON value, also a large one: only the lines in sight are laid out. Text is shown as text. */
-export function JsonView({ value, label }: { value: unknown; label: string }) {
+export function JsonView({ value, label: given }: { value: unknown; label: string }) {
+  const label = plainly(given).slice(0, 120); // a role that an agent gave
   const [closed, setClosed] = useState<ReadonlySet<string>>(new Set());
   const [opened, setOpened] = useState<ReadonlySet<string>>(new Set());
   const [search, setSearch] = useState('');

@@ -55,7 +55,7 @@ export function ConversationsPage() {
       {error && <Fault error={error} onRetry={() => void refetch()} />}
       {data && conversations.length === 0 && <div className="empty">No session has a conversation id. Sessions that share a convoId are read here as one thread.</div>}
       {conversations.length > 0 && (
-        <div className="panel table-box">
+        <div className="panel table-box" tabIndex={0}>
           <table className="data">
             <thead>
               <tr>

@@ -21,7 +21,7 @@ export type NameFigures = {
 /** Agents or users, each with its figures and its trend. */
 export function NamesTable({ what, rows }: { what: 'Agent' | 'User'; rows: readonly { name: string; search: View; figures: NameFigures }[] }) {
   return (
-    <div className="panel table-box">
+    <div className="panel table-box" tabIndex={0}>
       <table className="data">
         <thead>
           <tr>

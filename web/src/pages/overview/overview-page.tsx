@@ -115,7 +115,7 @@ export function OverviewPage() {
         {failing.length === 0 ? (
           <div className="empty">{data ? 'No tool call failed in this time.' : ' '}</div>
         ) : (
-          <div className="table-box">
+          <div className="table-box" tabIndex={0}>
             <table className="data">
               <thead>
                 <tr>

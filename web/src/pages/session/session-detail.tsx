@@ -16,6 +16,7 @@ export function SessionDetail({ session }: { session: SessionHead }) {
   });
   return (
     <article className="detail" aria-label="Session" aria-busy={data === undefined}>
+      <h2>In and out</h2>
       {session.failureReason !== null && (
         <p className="error-message">
           <Text>{session.failureReason}</Text>

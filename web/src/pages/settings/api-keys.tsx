@@ -66,7 +66,7 @@ export function ApiKeys() {
         </button>
       </div>
       {error && <Fault error={error} />}
-      <div className="panel table-box">
+      <div className="panel table-box" tabIndex={0}>
         <table className="data">
           <thead>
             <tr>

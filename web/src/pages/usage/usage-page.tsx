@@ -4,6 +4,7 @@ import { request } from '../../api/request.ts';
 import { Fault } from '../../shell/faults.tsx';
 import { Chart } from '../../ui/chart.tsx';
 import { count, duration, money, share, short } from '../../ui/format.ts';
+import { plainly } from '../../ui/plain-text.ts';
 import { Text } from '../../ui/text.tsx';
 import { bucketTime, tickTime } from '../bucket-time.ts';
 import { RangeSelect } from '../range-select.tsx';
@@ -109,7 +110,7 @@ export function UsagePage() {
             times={models[0]!.buckets.map(({ start }) => Date.parse(start))}
             {...named}
             format={money}
-            series={models.slice(0, COLOURS.length).map((model, index) => ({ name: model.model ?? 'unnamed', color: COLOURS[index]!, values: model.buckets.map(({ cost }) => cost) }))}
+            series={models.slice(0, COLOURS.length).map((model, index) => ({ name: plainly(model.model ?? 'unnamed').slice(0, 60), color: COLOURS[index]!, values: model.buckets.map(({ cost }) => cost) }))}
           />
         )}
       </div>
@@ -118,7 +119,7 @@ export function UsagePage() {
           <div className="panel-head">
             <h2>By model</h2>
           </div>
-          <div className="table-box">
+          <div className="table-box" tabIndex={0}>
             <table className="data">
               <thead>
                 <tr>
@@ -151,7 +152,7 @@ export function UsagePage() {
           <div className="panel-head">
             <h2>By agent</h2>
           </div>
-          <div className="table-box">
+          <div className="table-box" tabIndex={0}>
             <table className="data">
               <thead>
                 <tr>
@@ -183,7 +184,7 @@ export function UsagePage() {
             <h2>Dearest sessions</h2>
             <Link to="/sessions" search={{ sort: 'cost', range }}>All, by cost</Link>
           </div>
-          <div className="table-box">
+          <div className="table-box" tabIndex={0}>
             <table className="data">
               <thead>
                 <tr>
