@@ -16,6 +16,7 @@ export const homeRoute = createRoute({
   getParentRoute: () => root,
   path: '/',
   beforeLoad: () => {
+    // eslint-disable-next-line @typescript-eslint/only-throw-error -- how the router is told
     throw redirect({ to: '/sessions', replace: true });
   },
 });

@@ -6,10 +6,10 @@ import { Logo } from './logo.tsx';
 export function Login({ reason, onLogin }: { reason: string | undefined; onLogin: () => void }) {
   const [fault, setFault] = useState(reason);
   const [busy, setBusy] = useState(false);
-  async function submit(data: FormData) {
+  async function submit(key: string) {
     setBusy(true);
     try {
-      await login(String(data.get('key') ?? '').trim());
+      await login(key.trim());
       onLogin();
     } catch (error) {
       setFault(error instanceof Error ? error.message : String(error));
@@ -22,7 +22,7 @@ export function Login({ reason, onLogin }: { reason: string | undefined; onLogin
         className="panel"
         onSubmit={(event) => {
           event.preventDefault();
-          void submit(new FormData(event.currentTarget));
+          void submit(new FormData(event.currentTarget).get('key') as string);
         }}
       >
         <span className="brand">

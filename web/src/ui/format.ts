@@ -45,7 +45,7 @@ const STEPS: readonly (readonly [limit: number, unit: number, name: string])[] =
 /** How long ago: now, 12 s ago, 5 m ago, 3 h ago, 2 d ago, then the date. */
 export function ago(at: number, now: number): string {
   const past = now - at;
-  if (past < 5_000) return past < -60_000 ? date(at) : 'now';
+  if (past < 5_000) return past < -120_000 ? date(at) : 'now';
   for (const [limit, unit, name] of STEPS) if (past < limit) return `${Math.floor(past / unit)} ${name} ago`;
   return date(at);
 }

@@ -26,7 +26,7 @@ export function jsonLines(value: unknown, closed: ReadonlySet<string>): JsonLine
       continue;
     }
     const isList = Array.isArray(item);
-    const entries = isList ? item.map((each, index) => [String(index), each] as const) : Object.entries(item);
+    const entries = isList ? item.map((each: unknown, index) => [String(index), each] as const) : Object.entries(item);
     const [opening, closing] = isList ? ['[', ']'] : ['{', '}'];
     if (entries.length === 0 || closed.has(path)) {
       lines.push({ path, depth, name, kind: 'closed', text: entries.length === 0 ? `${opening}${closing}` : `${opening} ${entries.length} ${isList ? (entries.length === 1 ? 'item' : 'items') : entries.length === 1 ? 'entry' : 'entries'} ${closing}` });

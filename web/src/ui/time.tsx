@@ -7,7 +7,7 @@ export function Ago({ at }: { at: string }) {
   const moment = Date.parse(at);
   return (
     <time dateTime={at} title={exactly(moment)}>
-      {ago(moment, Math.max(now, Date.now()))}
+      {ago(moment, now)}
     </time>
   );
 }
@@ -19,7 +19,7 @@ export function Elapsed({ session }: { session: { createdAt: string; durationMs:
 
 function Ticking({ since }: { since: string }) {
   const now = useNow();
-  const ms = Math.max(0, Math.max(now, Date.now()) - Date.parse(since));
+  const ms = Math.max(0, now - Date.parse(since));
   return (
     <span className="ticking" role="timer">
       {duration(Math.floor(ms / 1_000) * 1_000)}

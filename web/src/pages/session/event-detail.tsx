@@ -193,7 +193,7 @@ function optionOf(alternative: unknown): { text: string; score?: number | undefi
     const fields = alternative as Record<string, unknown>;
     const text = ['option', 'name', 'action', 'title', 'description'].map((name) => fields[name]).find((field) => typeof field === 'string');
     const score = ['score', 'confidence', 'probability'].map((name) => fields[name]).find((field) => typeof field === 'number');
-    if (typeof text === 'string') return { text, score: score as number | undefined };
+    if (typeof text === 'string') return { text, score: score };
   }
   return { text: JSON.stringify(alternative) };
 }

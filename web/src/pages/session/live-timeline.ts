@@ -51,6 +51,8 @@ export class LiveTimeline {
   /** Events that came live, for "3 new". */
   arrivals = 0;
   readonly id: string;
+  /** Of this session and choice of kinds. */
+  readonly key: string;
   readonly #kinds: readonly EventKind[];
   readonly #head: EventLine[] = [];
   #tail: EventLine[] = [];
@@ -74,6 +76,7 @@ export class LiveTimeline {
 
   constructor(id: string, kinds: readonly EventKind[]) {
     this.id = id;
+    this.key = `${id} ${kinds.join()}`;
     this.#kinds = kinds;
   }
 

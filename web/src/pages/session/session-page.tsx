@@ -23,9 +23,13 @@ function useTimeline(id: string, kinds: string): LiveTimeline | undefined {
   const [timeline, setTimeline] = useState<LiveTimeline>();
   useEffect(() => {
     const next = new LiveTimeline(id, kinds.split(',').filter(isKind));
-    setTimeline(next);
+    // The one before is shown until this one has something to show.
+    const unwatch = next.watch(() => setTimeline(next));
     void next.start();
-    return () => next.stop();
+    return () => {
+      unwatch();
+      next.stop();
+    };
   }, [id, kinds]);
   useSyncExternalStore(
     useCallback((watcher) => timeline?.watch(watcher) ?? (() => {}), [timeline]),
@@ -33,6 +37,8 @@ function useTimeline(id: string, kinds: string): LiveTimeline | undefined {
   );
   return timeline?.id === id ? timeline : undefined;
 }
+
+const NO_ROWS: readonly Row[] = [];
 
 /** One session: what it is about, everything that happened in it, and what happens now. */
 export function SessionPage() {
@@ -42,7 +48,7 @@ export function SessionPage() {
   const timeline = useTimeline(id, types);
   const narrow = useNarrow();
   const [search, setSearch] = useState('');
-  const all = timeline?.rows() ?? [];
+  const all = timeline?.rows() ?? NO_ROWS;
   const rows = useMemo(() => matching(all, search), [all, search]);
   const session = timeline?.session;
 
@@ -84,7 +90,7 @@ export function SessionPage() {
         <input className="field search" type="search" aria-label="Search the timeline" placeholder="Search the timeline  /" value={search} onChange={({ target }) => setSearch(target.value)} />
       </div>
       <div className="session-body">
-        {showTimeline && <Timeline key={`${id} ${types}`} timeline={timeline} rows={rows} selected={event} search={search} />}
+        {showTimeline && <Timeline key={timeline.key} timeline={timeline} rows={rows} selected={event} search={search} />}
         {(!narrow || !showTimeline) && <aside className="session-aside">{aside}</aside>}
       </div>
     </div>

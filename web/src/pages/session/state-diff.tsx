@@ -9,7 +9,7 @@ const LARGEST = 200_000;
 /** What changed from one state to the next, line by line. */
 export function StateDiff({ before, after }: { before: unknown; after: unknown }) {
   const isSmall = useMemo(() => JSON.stringify(before ?? null).length + JSON.stringify(after ?? null).length < LARGEST, [before, after]);
-  const parts = useMemo(() => (isSmall ? diffJson((before ?? {}) as object, (after ?? {}) as object) : []), [before, after, isSmall]);
+  const parts = useMemo(() => (isSmall ? diffJson((before ?? {}), (after ?? {})) : []), [before, after, isSmall]);
   if (!isSmall || before === null || after === null) {
     return (
       <>

@@ -45,7 +45,7 @@ export function parseView(search: Record<string, unknown>): View {
     sort: ['changed', 'duration', 'cost'].includes(String(search['sort'])) ? (search['sort'] as string) : undefined,
     order: search['order'] === 'asc' ? 'asc' : undefined,
   };
-  return Object.fromEntries(Object.entries(view).filter(([, value]) => value !== undefined)) as View;
+  return Object.fromEntries(Object.entries(view).filter(([, value]) => value !== undefined));
 }
 
 export const statusesOf = (view: View): Status[] => (view.status ?? '').split(',').filter(isStatus);

@@ -113,8 +113,8 @@ export function ApiKeys() {
 function NewKey({ onMade, onClose }: { onMade: () => void; onClose: () => void }) {
   const { mutate, data, error, isPending } = useMutation({
     mutationFn: async (form: FormData) => {
-      const expires = String(form.get('expires') ?? '');
-      const input = { name: String(form.get('name')), scopes: form.getAll('scopes') as KeyScope[], ...(expires !== '' && { expiresAt: new Date(expires).toISOString() }) };
+      const expires = form.get('expires') as string;
+      const input = { name: form.get('name') as string, scopes: form.getAll('scopes') as KeyScope[], ...(expires !== '' && { expiresAt: new Date(expires).toISOString() }) };
       return (await request(CREATE, { input })).createApiKey.key;
     },
     onSuccess: onMade,
