@@ -3,11 +3,13 @@
 FROM node:20-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
+COPY web/package.json web/
 RUN npm ci
-COPY prisma.config.ts tsconfig.json tsconfig.build.json ./
+COPY prisma.config.ts tsconfig.json tsconfig.build.json schema.graphql ./
 COPY prisma prisma
 COPY scripts scripts
 COPY src src
+COPY web web
 # --omit=optional: otherwise Prisma's CLI stays, 250 MB, as an optional peer of its client.
 RUN npm run build && npm prune --omit=dev --omit=optional
 
@@ -19,6 +21,7 @@ COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/prisma/migrations prisma/migrations
 COPY --from=build /app/dist dist
+COPY --from=build /app/web/dist web/dist
 COPY --from=build /app/scripts/start.js scripts/start.js
 USER node
 # The database of the embedded flavour, which is what runs unless DATABASE_URL is set.

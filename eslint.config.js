@@ -1,4 +1,5 @@
 import { defineConfig, globalIgnores } from 'eslint/config';
+import reactHooks from 'eslint-plugin-react-hooks';
 import tseslint from 'typescript-eslint';
 
 const noProcessEnv = {
@@ -13,9 +14,9 @@ const noEnum = { selector: 'TSEnumDeclaration', message: 'Use a union of string 
 
 // Which folder may import which is checked by a test.
 export default defineConfig(
-  globalIgnores(['dist/', 'src/generated/', 'sdk/', 'web/', 'data/', 'coverage/', '.venv/']),
+  globalIgnores(['dist/', 'src/generated/', 'sdk/', 'web/dist/', 'web/src/generated/', 'data/', 'coverage/', '.venv/']),
   {
-    files: ['**/*.ts'],
+    files: ['**/*.ts', '**/*.tsx'],
     extends: [tseslint.configs.recommendedTypeChecked],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     rules: {
@@ -37,6 +38,7 @@ export default defineConfig(
     },
   },
   { files: ['src/config.ts'], rules: { 'no-restricted-syntax': ['error', noDefaultExport, noEnum] } },
-  // Vitest wants these as default exports.
-  { files: ['*.config.ts', 'test/support/runner.ts'], rules: { 'no-restricted-syntax': ['error', noEnum] } },
+  { files: ['web/src/**/*.ts', 'web/src/**/*.tsx'], extends: [reactHooks.configs.flat['recommended-latest']], rules: { 'react-hooks/incompatible-library': 'off' } }, // no compiler here
+  // Vitest and Vite want these as default exports.
+  { files: ['**/*.config.ts', 'test/support/runner.ts'], rules: { 'no-restricted-syntax': ['error', noEnum] } },
 );

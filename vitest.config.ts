@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 import { ClosingLine } from './test/support/closing-line.ts';
 
 // test/*.test.ts run twice, once in each flavour of the server; a test that makes sense in one flavour only
-// stands in the folder of that name. Pure functions are tested in test/unit.
+// stands in the folder of that name. Pure functions are tested in test/unit, the dashboard in web/test.
 export default defineConfig({
   // As node finds it: Vite would take its "module" entry, another copy than the one that packages around it import.
   resolve: { alias: [{ find: /^graphql$/, replacement: fileURLToPath(import.meta.resolve('graphql')) }] },
@@ -36,6 +36,15 @@ export default defineConfig({
           provide: { flavour: 'production' },
           globalSetup: ['test/support/global-setup.ts'],
           runner: './test/support/runner.ts',
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'web',
+          include: ['web/test/**/*.test.ts'],
+          provide: { flavour: 'embedded' },
+          globalSetup: ['web/test/support/global-setup.ts'],
         },
       },
     ],

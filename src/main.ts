@@ -38,7 +38,9 @@ async function main() {
   process.on('SIGINT', stop);
 
   const url = await app.http.listen({ port: config.port, host: config.host });
-  if (app.firstKey) process.stdout.write(`\n  API key of project "default", shown this once:\n\n    ${app.firstKey}\n\n`);
+  if (app.firstKey) {
+    process.stdout.write(`\n  API key of project "default", shown this once:\n\n    ${app.firstKey}\n\n  Open the dashboard, logged in with it:\n\n    ${url}/#key=${app.firstKey}\n\n`);
+  }
   log.info({ url, flavour: resources.flavour }, `listening on ${url}`);
 }
 

@@ -15,6 +15,8 @@ export type Authenticator = {
   fromHeaders(headers: IncomingHttpHeaders): Promise<Caller>;
   /** The same for a key that was sent in a WebSocket's `connection_init`. */
   fromKey(key: string): Promise<Caller>;
+  /** Whether a browser sent this for our own page or one that was allowed, or nothing says that a browser did. */
+  isOwnPage(headers: IncomingHttpHeaders): boolean;
 };
 
 export function createAuthenticator(keyRing: KeyRing, rateLimit: RateLimit, allowedOrigins: readonly string[]): Authenticator {
@@ -24,8 +26,7 @@ export function createAuthenticator(keyRing: KeyRing, rateLimit: RateLimit, allo
     return caller;
   }
 
-  /** A browser sends cookies for any page: they count only for our own page or one that was allowed. */
-  function mayUseCookie(headers: IncomingHttpHeaders) {
+  function isOwnPage(headers: IncomingHttpHeaders) {
     const { origin, host } = headers;
     if (origin === undefined) return true;
     return allowedOrigins.includes(origin) || (URL.canParse(origin) && new URL(origin).host === host);
@@ -33,10 +34,12 @@ export function createAuthenticator(keyRing: KeyRing, rateLimit: RateLimit, allo
 
   return {
     fromKey,
+    isOwnPage,
     async fromHeaders(headers) {
       const bearer = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1];
       const named = headers['x-sentrial-api-key'];
-      const cookie = headers.cookie && mayUseCookie(headers) ? parseCookie(headers.cookie)[KEY_COOKIE] : undefined;
+      // A browser sends cookies for any page.
+      const cookie = headers.cookie && isOwnPage(headers) ? parseCookie(headers.cookie)[KEY_COOKIE] : undefined;
       const key = bearer ?? (typeof named === 'string' ? named : undefined) ?? cookie;
       if (key) return fromKey(key);
       return ANONYMOUS;

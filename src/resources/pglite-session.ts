@@ -1,4 +1,5 @@
 import { PGlite } from '@electric-sql/pglite';
+import { pg_trgm } from '@electric-sql/pglite/contrib/pg_trgm';
 import { DurableFS, durableStartParams } from './durable-fs.ts';
 import { errorText, frames, simpleQuery, syncMessage, textColumns } from './wire-messages.ts';
 
@@ -22,6 +23,7 @@ export class PgliteSession {
       const db = await PGlite.create({
         fs,
         startParams: durableStartParams,
+        extensions: { pg_trgm },
         onStderr(line) {
           if (said.push(line) > KEPT_LINES) said.shift();
           return false;

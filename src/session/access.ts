@@ -4,19 +4,18 @@ import { badInput, sessionNotFound } from '../errors.ts';
 import type { Session } from '../generated/prisma/client.ts';
 import type { Scope } from '../scope.ts';
 import { parameters } from '../store/parameters.ts';
-import type { Parameters } from '../store/parameters.ts';
-import { SESSION_COLUMNS, fromSelected, selectList } from '../store/records.ts';
+import { SESSION_COLUMNS, fromSelected, selectList, toSession } from '../store/records.ts';
+import type { JsonRow } from '../store/records.ts';
 import { LATEST } from '../store/validate.ts';
 import { sessionConditions } from './filter.ts';
 import type { SessionFilter } from './filter.ts';
 
-/** `createdAt`: when it began. `position`: when it last changed. Each is an index. */
-export type SessionOrder = { by: 'createdAt' | 'position'; direction: 'asc' | 'desc' };
+/** `createdAt`: when it began. `position`: when it last changed. The other two: of the sessions that have ended. Each is an index. */
+export type SessionOrder = { by: keyof typeof ORDERS; direction: 'asc' | 'desc' };
 
 export type SessionPage = { limit: number; after?: string | undefined; before?: string | undefined; fromEnd?: boolean; offset?: number };
 
 const NEWEST_FIRST: SessionOrder = { by: 'createdAt', direction: 'desc' };
-const OLDEST_CHANGE_FIRST: SessionOrder = { by: 'position', direction: 'asc' };
 
 /** The session of this id. Throws NOT_FOUND. */
 export async function getSession(scope: Scope, id: string): Promise<Session> {
@@ -41,26 +40,33 @@ export async function listSessions(scope: Scope, filter: SessionFilter, page: Se
   return { sessions, hasMore, nextCursor: hasMore ? sessionCursor(sessions.at(-1)!, NEWEST_FIRST) : undefined };
 }
 
-/** Sessions in an order, a page of them; one `fromEnd` comes in reverse. `fields` are read, the others stay on disk. Throws BAD_USER_INPUT (cursor). */
-export async function sessionPage(scope: Scope, filter: SessionFilter, order: SessionOrder, page: SessionPage, fields?: readonly SessionField[]): Promise<Session[]> {
+/** A page of sessions in the order of the list, with the fields asked for (default: all) and those of its cursors. Throws BAD_USER_INPUT (cursor). */
+export async function sessionPage(scope: Scope, filter: SessionFilter, order: SessionOrder, page: SessionPage & { fields?: readonly SessionField[] }): Promise<Session[]> {
   const { projectId } = assertMay(scope.caller, 'read');
+  const { column, type, fields, only } = ORDERS[order.by];
   const sql = parameters();
-  const backward = order.direction === 'asc' ? 'desc' : 'asc';
-  const direction = page.fromEnd ? backward : order.direction;
+  const beyond = (direction: 'asc' | 'desc', cursor: string) => {
+    const [key, id] = readCursor(order, cursor);
+    return `(${column}, s.id) ${direction === 'asc' ? '>' : '<'} (${sql.bind(key)}::${type}, ${sql.bind(id)})`;
+  };
+  const opposite = order.direction === 'asc' ? 'desc' : 'asc';
+  const direction = page.fromEnd ? opposite : order.direction;
   const conditions = [
     `s.project_id = ${sql.bind(projectId)}`,
     sessionConditions('s', filter, sql),
-    page.after === undefined ? 'true' : beyond(order, order.direction, page.after, sql),
-    page.before === undefined ? 'true' : beyond(order, backward, page.before, sql),
+    ...(only ? [only] : []),
+    ...(page.after === undefined ? [] : [beyond(order.direction, page.after)]),
+    ...(page.before === undefined ? [] : [beyond(opposite, page.before)]),
   ];
-  const text = `SELECT ${selectList(SESSION_COLUMNS, fields ?? ALL_FIELDS, 's')} FROM session s
+  const selected = page.fields ? new Set<SessionField>([...page.fields, 'id', ...fields]) : EVERY_FIELD;
+  const text = `SELECT ${selectList(SESSION_COLUMNS, selected, 's')} FROM session s
     WHERE ${conditions.join(' AND ')}
-    ORDER BY ${order.by === 'position' ? `s.position ${direction}` : `s.created_at ${direction}, s.id ${direction}`}
-    LIMIT ${sql.bind(page.limit)} OFFSET ${sql.bind(page.offset ?? 0)}`;
-  // Whole rows, as REST and the live feed read them, are few statements: prepared once. What GraphQL clients select is without end.
-  const name = fields ? undefined : `session_page_${createHash('sha1').update(text).digest('base64url')}`;
+    ORDER BY ${column} ${direction}, s.id ${direction} LIMIT ${sql.bind(page.limit)} OFFSET ${sql.bind(page.offset ?? 0)}`;
+  // Whole rows, as REST reads them, are few statements: prepared once. What GraphQL clients select is without end.
+  const name = page.fields ? undefined : `session_page_${createHash('sha1').update(text).digest('base64url')}`;
   const { rows } = await scope.services.pool.query<Record<string, unknown>>({ name, text, values: sql.values });
-  return rows.map((row) => fromSelected(SESSION_COLUMNS, row));
+  const sessions = rows.map((row) => fromSelected(SESSION_COLUMNS, row));
+  return page.fromEnd ? sessions.reverse() : sessions;
 }
 
 /** How many sessions a filter wants. Reads an index entry for each. */
@@ -73,14 +79,14 @@ export async function countSessions(scope: Scope, filter: SessionFilter): Promis
 }
 
 export type SessionField = Extract<keyof Session, string>;
-const ALL_FIELDS = Object.keys(SESSION_COLUMNS) as SessionField[];
+const EVERY_FIELD = Object.keys(SESSION_COLUMNS) as SessionField[];
 
 /** The sessions that each of several sessions started, oldest first; of each the same page. One statement, whatever their number. */
 export async function childPages(scope: Scope, parentIds: readonly string[], page: SessionPage & { fields: readonly SessionField[] }): Promise<Map<string, Session[]>> {
   const { projectId } = assertMay(scope.caller, 'read');
   const fields = new Set<SessionField>(['parentSessionId', ...page.fields]);
-  const after = page.after === undefined ? undefined : createdAtCursor(page.after);
-  const before = page.before === undefined ? undefined : createdAtCursor(page.before);
+  const after = page.after === undefined ? undefined : readChildCursor(page.after);
+  const before = page.before === undefined ? undefined : readChildCursor(page.before);
   const direction = page.fromEnd ? 'DESC' : 'ASC';
   const text = `SELECT ${selectList(SESSION_COLUMNS, fields, 's')}
     FROM unnest($2::text[]) AS wanted (id)
@@ -99,40 +105,63 @@ export async function childPages(scope: Scope, parentIds: readonly string[], pag
   return pages;
 }
 
+type Keys = Pick<Session, 'id' | 'createdAt' | 'position' | 'durationMs' | 'estimatedCost' | 'eventCost'>;
+
+/** What sessions can be sorted by, made unique by their id; how a cursor says it; and what it leaves out. */
+const ORDERS = {
+  createdAt: {
+    column: 's.created_at',
+    type: 'timestamptz',
+    fields: ['createdAt'],
+    only: undefined,
+    key: (session: Keys) => session.createdAt.getTime(),
+    read: (key: unknown) => (typeof key === 'number' && key >= 0 && key <= LATEST ? new Date(key) : undefined),
+  },
+  position: {
+    column: 's.position',
+    type: 'bigint',
+    fields: ['position'],
+    only: undefined,
+    key: (session: Keys) => String(session.position),
+    read: (key: unknown) => (typeof key === 'string' && /^\d{1,18}$/.test(key) ? key : undefined),
+  },
+  durationMs: {
+    column: 's.duration_ms',
+    type: 'float8',
+    fields: ['durationMs'],
+    only: 's.duration_ms IS NOT NULL',
+    key: (session: Keys) => session.durationMs,
+    read: (key: unknown) => (typeof key === 'number' ? key : undefined),
+  },
+  cost: {
+    column: 'coalesce(s.estimated_cost, s.event_cost)',
+    type: 'numeric',
+    fields: ['estimatedCost', 'eventCost'],
+    only: "s.status <> 'active'",
+    key: (session: Keys) => (session.estimatedCost ?? session.eventCost).toFixed(),
+    read: (key: unknown) => (typeof key === 'string' && /^-?\d{1,40}(\.\d{1,40})?$/.test(key) ? key : undefined),
+  },
+} as const;
+
 /** Where a session stands in an order; opaque to clients. */
-export function sessionCursor(session: Pick<Session, 'createdAt' | 'id' | 'position'>, order: SessionOrder): string {
-  return order.by === 'position' ? positionCursor(session.position) : writeCursor([session.createdAt.getTime(), session.id]);
+export function sessionCursor(session: Keys, order: SessionOrder): string {
+  return Buffer.from(JSON.stringify([ORDERS[order.by].key(session), session.id])).toString('base64url');
 }
 
-const positionCursor = (position: number | bigint) => writeCursor([String(position)]);
-const writeCursor = (key: readonly unknown[]) => Buffer.from(JSON.stringify(key)).toString('base64url');
-
-/** WHERE of what comes after a cursor, in that direction of an order. */
-function beyond(order: SessionOrder, direction: 'asc' | 'desc', cursor: string, { bind }: Parameters): string {
-  const past = direction === 'asc' ? '>' : '<';
-  if (order.by === 'position') {
-    const [key] = readCursor(cursor);
-    if (typeof key !== 'string' || !/^\d{1,18}$/.test(key)) throw badCursor(cursor);
-    return `s.position ${past} ${bind(key)}`;
-  }
-  const { at, id } = createdAtCursor(cursor);
-  return `(s.created_at, s.id) ${past} (${bind(at)}, ${bind(id)})`;
-}
-
-function createdAtCursor(cursor: string): { at: Date; id: string } {
-  const [key, id] = readCursor(cursor);
-  if (typeof key !== 'number' || typeof id !== 'string' || !(key >= 0 && key <= LATEST) || id.includes('\0')) throw badCursor(cursor);
-  return { at: new Date(key), id };
-}
-
-function readCursor(cursor: string): unknown[] {
+function readCursor(order: SessionOrder, cursor: string): [key: unknown, id: string] {
   try {
-    const key: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'));
-    if (Array.isArray(key)) return key;
+    const [key, id] = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8')) as unknown[];
+    const read = ORDERS[order.by].read(key);
+    if (read !== undefined && typeof id === 'string' && !id.includes('\0')) return [read, id];
   } catch {
     // not ours
   }
   throw badCursor(cursor);
+}
+
+function readChildCursor(cursor: string): { at: Date; id: string } {
+  const [at, id] = readCursor({ by: 'createdAt', direction: 'asc' }, cursor);
+  return { at: at as Date, id };
 }
 
 const badCursor = (cursor: string) => badInput(`"${cursor.slice(0, 40)}" is not a cursor of this list. Send one that the server gave you for the same order`);
@@ -142,6 +171,13 @@ const FEED_PAGE = 100;
 
 /** Sessions changed after a position, in the order of their latest change: the log, compacted. */
 export async function sessionsChangedAfter(scope: Scope, filter: SessionFilter, after: number): Promise<{ sessions: Session[]; more: boolean }> {
-  const sessions = await sessionPage(scope, filter, OLDEST_CHANGE_FIRST, { limit: FEED_PAGE, after: positionCursor(after) });
-  return { sessions, more: sessions.length === FEED_PAGE };
+  const { projectId } = assertMay(scope.caller, 'read');
+  const sql = parameters();
+  const { rows } = await scope.services.pool.query<JsonRow>(
+    `SELECT s.* FROM session s
+     WHERE s.project_id = ${sql.bind(projectId)} AND s.position > ${sql.bind(after)} AND ${sessionConditions('s', filter, sql)}
+     ORDER BY s.position LIMIT ${FEED_PAGE}`,
+    sql.values,
+  );
+  return { sessions: rows.map(toSession), more: rows.length === FEED_PAGE };
 }

@@ -92,9 +92,18 @@ builder.prismaObjectField(Session, 'parent', (t) =>
   }),
 );
 
+const MetadataEntryInput = builder.inputType('MetadataEntry', {
+  description: 'An entry at the top of metadata.',
+  fields: (t) => ({
+    key: t.string({ required: true, description: 'Its name.' }),
+    value: t.string({ required: true, description: 'Its value, as text: prod, 42, true. The first 200 characters count.' }),
+  }),
+});
+
 export const SessionFilterInput = builder.inputType('SessionFilter', {
   description: 'Which sessions; what is left out does not narrow.',
   fields: (t) => ({
+    ids: t.idList({ description: 'With one of these ids, at most 200.' }),
     statuses: t.field({ type: [SessionStatus], description: 'In one of these states.' }),
     agentName: t.string({ description: 'Of this agent.' }),
     userId: t.string({ description: 'For this user.' }),
@@ -103,12 +112,22 @@ export const SessionFilterInput = builder.inputType('SessionFilter', {
     createdAfter: t.field({ type: 'DateTime', description: 'Begun later than this.' }),
     createdBefore: t.field({ type: 'DateTime', description: 'Begun earlier than this.' }),
     hasErrors: t.boolean({ description: 'With errors, or without.' }),
+    search: t.string({
+      description:
+        'With all of these words, at most 10, in any case: in name, id, agent, user, conversation, summary or failure reason, or in the first 4,000 characters of input or output. A part of a word will do.',
+    }),
+    metadata: t.field({ type: [MetadataEntryInput], description: 'With all of these entries in metadata.' }),
   }),
 });
 
 const SessionOrderField = builder.enumType('SessionOrderField', {
   description: 'What sessions can be sorted by.',
-  values: { CREATED_AT: { value: 'createdAt', description: 'When they began.' }, LAST_CHANGE: { value: 'position', description: 'When they last changed.' } } as const,
+  values: {
+    CREATED_AT: { value: 'createdAt', description: 'When they began.' },
+    LAST_CHANGE: { value: 'position', description: 'When they last changed.' },
+    DURATION: { value: 'durationMs', description: 'How long they took. Leaves out those that have no duration yet.' },
+    COST: { value: 'cost', description: 'What they cost. Leaves out those that run.' },
+  } as const,
 });
 const SortDirection = builder.enumType('SortDirection', {
   description: 'Which end comes first.',
@@ -173,8 +192,8 @@ const OLDEST_FIRST: SessionOrder = { by: 'createdAt', direction: 'asc' };
 /** A connection of sessions that reads only the columns selected. Used wherever sessions are listed. */
 export async function pageOfSessions(context: Context, filter: SessionFilter, order: SessionOrder, args: PageArgs, info: GraphQLResolveInfo) {
   const page = pageOf(args);
-  const found = await sessionPage(context.scope, filter, order, { ...page, limit: page.limit + 1 }, selectedColumns(context, info));
-  return connectionOf(page.fromEnd ? found.reverse() : found, page, (session) => sessionCursor(session, order));
+  const found = await sessionPage(context.scope, filter, order, { ...page, limit: page.limit + 1, fields: selectedColumns(context, info) });
+  return connectionOf(found, page, (session) => sessionCursor(session, order));
 }
 
 /** The columns of a session that a connection's nodes, and its cursors, are made of; in one order, so that equal selections are one statement. */

@@ -1,0 +1,126 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { gzipSync } from 'node:zlib';
+import type { AxeResults, RunOptions } from 'axe-core';
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startApp } from '../../test/support/app.ts';
+import type { TestApp } from '../../test/support/app.ts';
+import type { Tenant } from '../../test/support/tenant.ts';
+import { browserTest, visit, whenLive } from './support/browser.ts';
+
+let server: TestApp;
+let tenant: Tenant;
+let pages: string[];
+beforeAll(async () => {
+  server = await startApp();
+  tenant = await server.tenant();
+  const id = await tenant.session({ name: 'A run', convoId: 'talk', userInput: 'Where is it?' });
+  await tenant.event(id, { toolName: 'search', toolInput: { a: [1, 'two', null, true] }, toolError: { message: 'no answer' }, durationMs: 80 });
+  const decision = await tenant.event(id, { eventType: 'llm_decision', reasoning: 'Because.', alternativesConsidered: ['this', 'that'], chosen: 'this', confidence: 0.8 });
+  const call = await tenant.event(id, { eventType: 'llm_call', model: 'm', prompt: 'p', response: 'r', promptTokens: 7, completionTokens: 3, estimatedCost: 0.01 });
+  const change = await tenant.event(id, { eventType: 'state_change', stateBefore: { a: 1 }, stateAfter: { a: 2 } });
+  await tenant.event(id, { eventType: 'error', errorMessage: 'no', errorStack: 'at a' });
+  await tenant.session({ name: 'child', parentSessionId: id });
+  await tenant.rest('PATCH', `/sessions/${id}`, { success: false, failureReason: 'It gave up', assistantOutput: 'Sorry' });
+  await tenant.session({ name: 'Still running' });
+  pages = ['/sessions', `/sessions/${id}`, ...[decision, call, change].map((event) => `/sessions/${id}?event=${event}`), '/overview', '/usage', '/agents', '/users', '/conversations', '/conversations/talk', '/settings'];
+});
+afterAll(() => server.close());
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const RULES: RunOptions = { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] };
+
+/** What axe has to say about a page, in short. */
+async function faultsOf(page: Page): Promise<string[]> {
+  await page.evaluate(axe); // as the debugger does, past the Content-Security-Policy
+  const { violations } = await page.evaluate((rules) => (window as unknown as { axe: { run(rules: RunOptions): Promise<AxeResults> } }).axe.run(rules), RULES);
+  return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target, any }) => `${String(target)} ${any[0]?.message ?? ''}`).join(' | ')}`);
+}
+
+async function open(page: Page, path: string): Promise<void> {
+  await page.goto(server.url + path);
+  await page.locator('main h1').first().waitFor();
+  await page.locator('[aria-busy=true]').first().waitFor({ state: 'detached' });
+}
+
+describe('every page', () => {
+  for (const scheme of ['light', 'dark'] as const) {
+    browserTest(`has nothing that axe finds against WCAG AA, ${scheme}`, { timeout: 60_000 }, async () => {
+      await visit(tenant, { colorScheme: scheme, reducedMotion: 'reduce' }, async (page) => {
+        const found: Record<string, string[]> = {};
+        for (const path of pages) {
+          await open(page, path);
+          const faults = await faultsOf(page);
+          if (faults.length > 0) found[path] = faults;
+        }
+        expect(found).toEqual({});
+      });
+    });
+  }
+
+  browserTest('fits a phone of 390 px without scrolling sideways, and axe finds nothing there', { timeout: 60_000 }, async () => {
+    await visit(tenant, { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true, reducedMotion: 'reduce' }, async (page) => {
+      const found: Record<string, unknown> = {};
+      for (const path of pages) {
+        await open(page, path);
+        const tooWide = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth || [...document.querySelectorAll('.page, .main')].some(({ scrollWidth, clientWidth }) => scrollWidth > clientWidth + 1));
+        const faults = await faultsOf(page);
+        if (tooWide || faults.length > 0) found[path] = { tooWide, faults };
+      }
+      expect(found).toEqual({});
+      await open(page, '/sessions');
+      await page.getByRole('link', { name: 'A run', exact: true }).tap();
+      await page.getByRole('button', { name: 'search' }).tap();
+      await page.getByRole('button', { name: 'Close the event' }).tap();
+      await page.getByRole('button', { name: 'In & out' }).tap();
+      await page.getByText('Where is it?').waitFor();
+      await page.getByRole('link', { name: 'Settings' }).tap();
+      await page.getByRole('heading', { name: 'API keys' }).waitFor();
+    });
+  });
+
+  browserTest('is light or dark as the system is, or as one chooses, and remembers it', async () => {
+    await visit(tenant, { colorScheme: 'dark' }, async (page) => {
+      const background = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+      await whenLive(page);
+      expect(await background()).toBe('rgb(16, 19, 24)');
+      await page.getByRole('button', { name: 'Theme: system' }).click();
+      expect(await background()).toBe('rgb(247, 248, 250)');
+      await page.reload();
+      await page.getByRole('button', { name: 'Theme: light' }).waitFor();
+      expect(await background()).toBe('rgb(247, 248, 250)');
+    });
+  });
+
+  browserTest('does not jump while it loads, and can be used within a second', async () => {
+    await visit(tenant, {}, async (page) => {
+      await whenLive(page);
+      await page.addInitScript(() => {
+        let sum = 0;
+        new PerformanceObserver((list) => {
+          for (const entry of list.getEntries() as unknown as { value: number; hadRecentInput: boolean }[]) if (!entry.hadRecentInput) sum += entry.value;
+          (window as unknown as { shifted: number }).shifted = sum;
+        }).observe({ type: 'layout-shift', buffered: true });
+      });
+      await open(page, '/sessions');
+      await page.getByText('A run', { exact: true }).waitFor();
+      const [took, shifted] = await page.evaluate(() => [performance.now(), (window as unknown as { shifted?: number }).shifted ?? 0] as const);
+      expect(shifted).toBeLessThan(0.02);
+      expect(took).toBeLessThan(process.env['CI'] === 'true' ? 2_000 : 1_000);
+    });
+  });
+});
+
+it('the page needs less than 250 kB of JavaScript, compressed, to begin with', () => {
+  const dist = new URL('../dist/', import.meta.url);
+  const html = readFileSync(new URL('index.html', dist), 'utf8');
+  const read = (name: string) => readFileSync(new URL(`assets/${name}`, dist), 'utf8');
+  // The entry, and whatever that imports before it runs.
+  const needed = new Set(Array.from(html.matchAll(/\/assets\/([^"]+\.js)"/g), ([, name]) => name!));
+  for (const name of needed) for (const [, more] of read(name).matchAll(/(?:from|import)\s?"\.\/([^"]+\.js)"/g)) needed.add(more!);
+  expect(needed.size).toBeGreaterThan(0);
+  const size = [...needed].reduce((sum, name) => sum + gzipSync(read(name), { level: 9 }).length, 0);
+  expect(size).toBeGreaterThan(50_000);
+  expect(size).toBeLessThan(250_000);
+});

@@ -1,0 +1,163 @@
+import { afterAll, beforeAll, describe, expect } from 'vitest';
+import { startApp } from '../../test/support/app.ts';
+import type { TestApp } from '../../test/support/app.ts';
+import type { Tenant } from '../../test/support/tenant.ts';
+import { browserTest, namesInSight, visit, whenLive } from './support/browser.ts';
+import { seedSessions } from './support/seed.ts';
+
+let server: TestApp;
+beforeAll(async () => {
+  server = await startApp();
+});
+afterAll(() => server.close());
+
+const create = (tenant: Tenant, input: Record<string, unknown>) =>
+  tenant.run<{ createSession: { id: string } }>('mutation ($input: CreateSessionInput!) { createSession(input: $input) { id } }', { input: { agentName: 'agent', userId: 'user', ...input } });
+const complete = (tenant: Tenant, input: Record<string, unknown>) => tenant.run('mutation ($input: CompleteSessionInput!) { completeSession(input: $input) { id } }', { input });
+
+describe('the list of sessions', () => {
+  browserTest('begins empty, with snippets that work, and turns into the list the moment the first session arrives', async () => {
+    const tenant = await server.tenant();
+    await visit(tenant, { path: '/' }, async (page) => {
+      await page.getByRole('heading', { name: 'Report your first run' }).waitFor();
+      await page.getByRole('tab', { name: 'curl' }).click();
+      const snippet = await page.getByRole('tabpanel', { name: 'curl' }).innerText();
+      expect(snippet).toContain(tenant.key);
+      await whenLive(page);
+      // What the snippet says, run as it stands: its curl is the program.
+      const { spawn } = await import('node:child_process');
+      const ended = new Promise((resolve) => spawn('bash', ['-c', snippet], { stdio: 'ignore' }).on('exit', resolve));
+      await page.getByText('Hello', { exact: true }).waitFor();
+      expect(await ended).toBe(0);
+      expect(await namesInSight(page)).toEqual(['Hello']);
+    });
+  });
+
+  browserTest('shows a session within half a second of the mutation that made it, and its end as soon', async () => {
+    const tenant = await server.tenant();
+    await create(tenant, { name: 'before' });
+    await visit(tenant, {}, async (page) => {
+      await whenLive(page);
+      const sent = Date.now();
+      const { createSession } = await create(tenant, { name: 'just now' });
+      await page.getByText('just now', { exact: true }).waitFor();
+      expect(Date.now() - sent).toBeLessThan(500);
+      expect(await namesInSight(page)).toEqual(['just now', 'before']);
+      const row = page.locator(`[data-session="${createSession.id}"]`);
+      await row.getByText('Running').waitFor();
+      const ended = Date.now();
+      await complete(tenant, { id: createSession.id, success: false, estimatedCost: 1.5, durationMs: 61_000 });
+      await row.getByText('Failed').waitFor();
+      expect(Date.now() - ended).toBeLessThan(500);
+      await row.getByText('$1.50').waitFor();
+      await row.getByText('1 m 01 s').waitFor();
+    });
+  });
+
+  browserTest('is narrowed by text, status, agent, user, metadata and errors; the address holds the view', async () => {
+    const tenant = await server.tenant();
+    const refund = await tenant.session({ name: 'Refund 4711', agentName: 'support', userId: 'ann', userInput: { question: 'Where is my parcel?' }, metadata: { environment: 'production' } });
+    await tenant.session({ name: 'Fix the build', agentName: 'coder', userId: 'bob', metadata: { environment: 'staging' } });
+    const failed = await tenant.session({ name: 'Broken', agentName: 'coder', userId: 'ann' });
+    await tenant.event(failed, { eventType: 'error', errorMessage: 'no' });
+    await complete(tenant, { id: failed, success: false });
+    await visit(tenant, {}, async (page) => {
+      await page.getByText('Broken').waitFor();
+      const shows = async (names: string[]) => expect.poll(() => namesInSight(page)).toEqual(names);
+      await shows(['Broken', 'Fix the build', 'Refund 4711']);
+      await page.keyboard.press('/');
+      await page.keyboard.type('PARCEL 471');
+      await shows(['Refund 4711']);
+      expect(page.url()).toContain('?q=PARCEL+471');
+      await page.reload();
+      await shows(['Refund 4711']);
+      await page.getByRole('button', { name: 'Clear' }).click();
+      await page.getByRole('button', { name: 'Failed', exact: true }).click();
+      await shows(['Broken']);
+      await page.getByRole('button', { name: 'Running', exact: true }).click();
+      await shows(['Broken', 'Fix the build', 'Refund 4711']);
+      await page.getByLabel('Agent', { exact: true }).fill('coder');
+      await shows(['Broken', 'Fix the build']);
+      await page.goto(`${server.url}/sessions?meta=environment=production&user=ann`);
+      await shows(['Refund 4711']);
+      await page.goto(`${server.url}/sessions?errors=yes`);
+      await shows(['Broken']);
+      // A session that no longer matches leaves by itself, one that begins to match comes in.
+      await page.goto(`${server.url}/sessions?status=ACTIVE`);
+      await shows(['Fix the build', 'Refund 4711']);
+      await whenLive(page);
+      await complete(tenant, { id: refund, success: true });
+      await shows(['Fix the build']);
+    });
+  });
+
+  browserTest('is sorted by start, duration, cost or last change, either way', async () => {
+    const tenant = await server.tenant();
+    for (const [name, estimatedCost, durationMs] of [['cheap and slow', 0.1, 9_000], ['dear and fast', 5, 10], ['middling', 1, 500]] as const) {
+      const { createSession } = await create(tenant, { name });
+      await complete(tenant, { id: createSession.id, estimatedCost, durationMs });
+    }
+    await create(tenant, { name: 'running' });
+    await visit(tenant, {}, async (page) => {
+      const shows = async (names: string[]) => expect.poll(() => namesInSight(page)).toEqual(names);
+      await shows(['running', 'middling', 'dear and fast', 'cheap and slow']);
+      await page.getByRole('button', { name: 'Cost' }).click();
+      await shows(['dear and fast', 'middling', 'cheap and slow']);
+      await page.getByRole('button', { name: 'Cost' }).click();
+      await shows(['cheap and slow', 'middling', 'dear and fast']);
+      await page.getByRole('button', { name: 'Duration' }).click();
+      await shows(['cheap and slow', 'middling', 'dear and fast']);
+      expect(page.url()).toContain('sort=duration');
+    });
+  });
+
+  browserTest('is walked by keyboard, and tells its keys', async () => {
+    const tenant = await server.tenant();
+    await tenant.session({ name: 'first' });
+    const second = await tenant.session({ name: 'second' });
+    await visit(tenant, {}, async (page) => {
+      await page.getByText('second').waitFor();
+      await page.keyboard.press('?');
+      await page.getByRole('dialog', { name: 'Keyboard' }).waitFor();
+      await page.keyboard.press('Escape');
+      await page.getByRole('dialog').waitFor({ state: 'detached' });
+      for (const key of ['j', 'j', 'k', 'Enter']) await page.keyboard.press(key);
+      await page.waitForURL(`**/sessions/${second}`);
+      await page.keyboard.press('g');
+      await page.keyboard.press('o');
+      await page.waitForURL('**/overview');
+    });
+  });
+
+  browserTest('of 100,000 sessions opens at once, is paged to wherever one scrolls, keeps few rows, and holds back what is new', { timeout: 60_000 }, async () => {
+    const tenant = await server.tenant();
+    await seedSessions(server, tenant.projectId, 100_000);
+    await visit(tenant, {}, async (page) => {
+      await page.getByText('seeded 100000', { exact: true }).waitFor();
+      const opened = await page.evaluate(() => performance.now());
+      expect(opened).toBeLessThan(3_000); // the first visit loads a fresh browser's code as well
+      await whenLive(page);
+      const body = page.locator('.table-body');
+      for (const at of [5_000, 40_000, 90_000, 180_000]) {
+        // To there, however many pages that takes: the list grows as one comes near its end.
+        await expect
+          .poll(async () => {
+            await body.evaluate((element, top) => element.scrollTo({ top }), at);
+            return body.evaluate((element) => element.scrollTop);
+          }, { timeout: 20_000, interval: 20 })
+          .toBe(at);
+        await expect.poll(async () => (await namesInSight(page)).length).toBeGreaterThan(20);
+        expect(await page.locator('.table-body .line').count()).toBeLessThan(80);
+      }
+      const names = await namesInSight(page);
+      const numbers = names.map((name) => Number(name.split(' ')[1]));
+      expect(numbers).toEqual(numbers.map((_, index) => numbers[0]! - index)); // no gap, none twice
+      expect(numbers[0]!).toBeLessThan(95_100);
+      await create(tenant, { name: 'new on top' });
+      await page.getByRole('button', { name: '1 new' }).waitFor();
+      expect(await namesInSight(page)).toEqual(names);
+      await page.getByRole('button', { name: '1 new' }).click();
+      await page.getByText('new on top').waitFor();
+    });
+  });
+});
