@@ -13,7 +13,7 @@ const noEnum = { selector: 'TSEnumDeclaration', message: 'Use a union of string 
 
 // Which folder may import which is checked by a test.
 export default defineConfig(
-  globalIgnores(['dist/', 'src/generated/', 'sdk/', 'web/', 'data/', 'coverage/', '.venv/']),
+  globalIgnores(['dist/', 'src/generated/', 'sdk/python/', 'sdk/typescript/dist/', 'sdk/typescript/src/generated/', 'web/', 'data/', 'coverage/', '.venv/']),
   {
     files: ['**/*.ts'],
     extends: [tseslint.configs.recommendedTypeChecked],
