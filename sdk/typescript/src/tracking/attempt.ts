@@ -1,0 +1,22 @@
+import type { SentrialClient } from '../client.ts';
+import type { Recorder } from '../recorder.ts';
+
+/** What a wrapper needs of a client. */
+export type TrackingClient = Pick<SentrialClient, 'recorder'>;
+
+/**
+ * Runs what a wrapper does for tracking; whatever goes wrong in it is reported to the client and goes no further.
+ * Everything a wrapper does beside passing its caller's values on happens in here.
+ */
+export function attempt<Result>(client: TrackingClient, work: (recorder: Recorder) => Result): Result | undefined {
+  try {
+    return work(client.recorder);
+  } catch (error) {
+    try {
+      client.recorder.report(error);
+    } catch {
+      // A client that cannot even be told: there is nobody left to tell.
+    }
+    return undefined;
+  }
+}
