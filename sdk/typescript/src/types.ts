@@ -199,12 +199,15 @@ export type Session = {
   assistantOutput: unknown;
   metadata: Record<string, unknown> | null;
   customMetrics: Record<string, unknown> | null;
+  summary: string | null;
   /** US dollars. */
-  estimatedCost: number | null;
+  estimatedCost: number;
   durationMs: number | null;
-  promptTokens: number | null;
-  completionTokens: number | null;
-  totalTokens: number | null;
+  promptTokens: number;
+  completionTokens: number;
+  totalTokens: number;
+  eventCount: number;
+  errorCount: number;
   /** ISO 8601. */
   createdAt: string;
   completedAt: string | null;
@@ -247,8 +250,11 @@ export type BatchingConfig = {
 export interface Spool {
   /** Adds lines at the end, durably, and resolves with how many it took: fewer when it is full. */
   append(lines: readonly string[]): Promise<number>;
+  /** The same at the end of the process, when nothing asynchronous runs any more. */
+  appendSync?(lines: readonly string[]): number;
   /**
-   * What earlier processes left, oldest first, in batches. A batch is removed for good once `done` was called.
+   * All that it holds, by this process or left by earlier ones, oldest first, in batches. A batch is removed for good
+   * once `done` was called.
    */
   replay(): AsyncIterable<{ lines: readonly string[]; done(): Promise<void> }>;
   close(): Promise<void>;
