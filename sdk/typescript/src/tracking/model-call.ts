@@ -49,11 +49,11 @@ export class ModelCall {
   #firstTokenMs: number | undefined;
   #over = false;
 
-  constructor(options: ModelOptions, request: ModelRequest) {
+  /** Ends `run` when it ends. */
+  constructor(options: ModelOptions, request: ModelRequest, run: Run) {
     this.#options = options;
     this.#request = request;
-    const { provider, model, userInput } = request;
-    this.#run = openRun({ ...options, defaultAgent: options.defaultAgent ?? provider }, { name: userInput ? title(userInput) : `${provider} ${model}`, userInput, metadata: { provider, model } });
+    this.#run = run;
   }
 
   /** The first piece of a stream came. */
@@ -84,6 +84,11 @@ export class ModelCall {
     attempt(this.#options.client, (recorder) => recorder.trackLlmCall({ sessionId: this.#run.sessionId, ...llmCall(this.#request, answer, { options: this.#options, durationMs: this.#elapsed(), firstTokenMs: this.#firstTokenMs, more }) }));
     this.#run.end({ ...outcome, assistantOutput: answer.text });
   }
+}
+
+/** Where a call is recorded that stands for itself. */
+export function runOfCall(options: ModelOptions, { provider, model, userInput }: ModelRequest): Run {
+  return openRun({ ...options, defaultAgent: options.defaultAgent ?? provider }, { name: title(userInput ?? '') || `${provider} ${model}`, userInput, metadata: { provider, model } });
 }
 
 type Circumstances = { options: Pick<ModelOptions, 'client' | 'estimateCost'>; durationMs?: number | undefined; firstTokenMs?: number | undefined; more?: Record<string, unknown> | undefined };

@@ -1,6 +1,6 @@
 import { attempt } from './attempt.ts';
 import { watched } from './iterate.ts';
-import { ModelCall } from './model-call.ts';
+import { ModelCall, runOfCall } from './model-call.ts';
 import type { ModelAnswer, ModelOptions, ModelRequest } from './model-call.ts';
 import { fields, isObject } from './value.ts';
 import type { Fields } from './value.ts';
@@ -65,7 +65,10 @@ type Method = (...args: unknown[]) => unknown;
 function trackedMethod(method: Method, operation: Operation, options: ModelOptions): Method {
   const { client } = options;
   return (body, ...rest) => {
-    const call = attempt(client, () => new ModelCall(options, operation.request(fields(body))));
+    const call = attempt(client, () => {
+      const request = operation.request(fields(body));
+      return new ModelCall(options, request, runOfCall(options, request));
+    });
     if (!call) return method(body, ...rest);
     const outcome: Outcome = {
       data: (data) => void attempt(client, () => settle(client, call, operation, data)),
