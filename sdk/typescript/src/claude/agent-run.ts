@@ -1,6 +1,7 @@
-import type { Recorder } from '../recorder.ts';
+import type { Recorder } from '../tracking/attempt.ts';
 import { attempt } from '../tracking/attempt.ts';
 import { messageOf, toolError } from '../tracking/failure.ts';
+import { dollars } from '../tracking/pricing.ts';
 import { beginSession } from '../tracking/run.ts';
 import type { RunOptions } from '../tracking/run.ts';
 import { tokenCounts } from '../tracking/usage.ts';
@@ -251,13 +252,13 @@ export class AgentRun {
         userInput: this.#userInput(),
         assistantOutput: this.#answer,
         ...tokenCounts(usage),
-        estimatedCost: cost,
+        estimatedCost: cost === undefined ? undefined : dollars(cost),
         durationMs: Math.round(performance.now() - this.#startedAt),
         metadata: defined({
           claudeSessionId: this.#claudeSessionId,
           model: this.#model,
           usage,
-          modelUsage: byModel.size > 0 ? Object.fromEntries(byModel) : undefined,
+          modelUsage: byModel.size > 0 ? Object.fromEntries([...byModel].map(([model, { usage: used, cost: spent }]) => [model, { usage: used, cost: dollars(spent) }])) : undefined,
           apiDurationMs,
           turns: turns || undefined,
           stopReason: text(this.#lastResult['stop_reason']),

@@ -1,4 +1,4 @@
-import type { Recorder } from '../recorder.ts';
+import type { Recorder } from '../tracking/attempt.ts';
 import { beginSession } from '../tracking/run.ts';
 import type { RunOptions } from '../tracking/run.ts';
 import { defined, fields, list, number, text, textOf, title } from '../tracking/value.ts';

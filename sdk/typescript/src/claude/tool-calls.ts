@@ -1,5 +1,5 @@
 import { newEventId } from '../ids.ts';
-import type { Recorder } from '../recorder.ts';
+import type { Recorder } from '../tracking/attempt.ts';
 import type { TrackToolCallParams } from '../types.ts';
 import { defined, fields, list, text, textOf } from '../tracking/value.ts';
 import type { Fields } from '../tracking/value.ts';

@@ -1,8 +1,10 @@
-import type { SentrialClient } from '../client.ts';
-import type { Recorder } from '../recorder.ts';
+import type { Recorder as ClientRecorder } from '../recorder.ts';
 
-/** What a wrapper needs of a client. */
-export type TrackingClient = Pick<SentrialClient, 'recorder'>;
+/** By its methods alone: a program may hold the client of another copy of this package, ESM or CJS. */
+export type Recorder = Pick<ClientRecorder, keyof ClientRecorder>;
+
+/** What a wrapper needs of a `SentrialClient`. */
+export type TrackingClient = { readonly recorder: Recorder };
 
 /**
  * Runs what a wrapper does for tracking; whatever goes wrong in it is reported to the client and goes no further.

@@ -52,8 +52,11 @@ const VARIANT = /^(?:[-@]\d{8}|-\d{4}-\d{2}-\d{2}|-latest|-preview|-\d{3})?(?:-v
 /** The estimated cost in US dollars; undefined for a model without a known price. */
 export function listPrice(model: string, { input, cacheRead, cacheWrite, output }: Usage): number | undefined {
   const price = priceOf(model);
-  return price && (input * price.input + cacheRead * price.cacheRead + cacheWrite * price.cacheWrite + output * price.output) / 1e6;
+  return price && dollars((input * price.input + cacheRead * price.cacheRead + cacheWrite * price.cacheWrite + output * price.output) / 1e6);
 }
+
+/** Without the noise that adding binary fractions makes: 0.009000000000000001 is 0.009. */
+export const dollars = (amount: number) => Number(amount.toFixed(12));
 
 function priceOf(model: string): Price | undefined {
   // "openai/gpt-4o", "models/gemini-…" and "us.anthropic.claude-…" say first where the model is.
