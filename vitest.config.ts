@@ -31,6 +31,15 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          name: 'sdk-typescript',
+          include: ['sdk/typescript/test/**/*.test.ts'],
+          provide: { flavour: 'embedded' },
+          globalSetup: ['test/support/global-setup-embedded.ts'],
+        },
+      },
+      {
+        extends: true,
+        test: {
           name: 'production',
           include: ['test/*.test.ts', 'test/production/**/*.test.ts'],
           provide: { flavour: 'production' },

@@ -23,6 +23,8 @@ export const MAX_CHARACTERS = 1_048_576;
  * `[Thrown: …]`. Beyond 100 levels or `maxCharacters` the rest is cut and marked.
  */
 export function toJson(value: unknown, maxCharacters = MAX_CHARACTERS): string {
+  const plain = plainJson(value, maxCharacters);
+  if (plain !== undefined) return plain;
   const walk = new Walk(maxCharacters);
   return walk.text(value, 0) ?? 'null';
 }
@@ -32,6 +34,8 @@ export function toJson(value: unknown, maxCharacters = MAX_CHARACTERS): string {
  * renamed because of it, so that the server takes what is left.
  */
 export function fieldsToJson(input: object, maxCharacters = MAX_CHARACTERS): string {
+  const plain = plainJson(input, maxCharacters);
+  if (plain !== undefined) return plain;
   const walk = new Walk(maxCharacters);
   let text = '';
   for (const [name, value] of Object.entries(input)) {
@@ -39,6 +43,52 @@ export function fieldsToJson(input: object, maxCharacters = MAX_CHARACTERS): str
     if (inner !== undefined) text += `${text === '' ? '{' : ','}"${name}":${inner}`;
   }
   return text === '' ? '{}' : `${text}}`;
+}
+
+/**
+ * The text of a value that holds nothing but what JSON knows and is small enough, which is nearly every value; else
+ * undefined. Looking first and then leaving it to JSON.stringify is several times faster than our own walk.
+ */
+function plainJson(value: unknown, maxCharacters: number): string | undefined {
+  room = maxCharacters;
+  try {
+    return isPlain(value, 0) ? JSON.stringify(value) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+let room = 0;
+
+/** A cycle runs out of depth or room. */
+function isPlain(value: unknown, depth: number): boolean {
+  switch (typeof value) {
+    case 'string':
+      return (room -= value.length) >= 0;
+    case 'number':
+      return (room -= 8) >= 0 && Number.isFinite(value);
+    case 'boolean':
+    case 'undefined':
+      return (room -= 5) >= 0;
+    case 'object':
+      return value === null || (depth < MAX_DEPTH && (Array.isArray(value) ? areItemsPlain(value, depth + 1) : isObjectPlain(value, depth + 1)));
+    case 'bigint':
+    case 'symbol':
+    case 'function':
+      return false;
+  }
+}
+
+function areItemsPlain(values: readonly unknown[], depth: number): boolean {
+  for (let index = 0; index < values.length; index += 1) if (!isPlain(values[index], depth)) return false;
+  return true;
+}
+
+function isObjectPlain(value: object, depth: number): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype && prototype !== null) return false;
+  for (const key in value) if ((room -= key.length + 4) < 0 || !isPlain((value as Record<string, unknown>)[key], depth)) return false;
+  return true;
 }
 
 /** JSON text that stands for itself within a value. */
