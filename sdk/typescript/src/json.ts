@@ -161,7 +161,7 @@ class Walk {
     try {
       if (Array.isArray(value)) return this.#items(value, depth);
       const prototype: unknown = Object.getPrototypeOf(value);
-      if (prototype === Object.prototype && !('toJSON' in value)) return this.#entries(Object.entries(value), depth);
+      if (prototype === Object.prototype && !('toJSON' in value)) return this.#entries(ownEntries(value), depth);
       return this.#instance(value, depth);
     } finally {
       this.#ancestors.pop();

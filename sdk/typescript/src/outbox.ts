@@ -38,6 +38,7 @@ export class Outbox {
   #timerAt = Infinity;
   /** When the server was not reached: how often in a row, and when to try again. */
   #away: { failures: number; until: number; error: SentrialError } | undefined;
+  #attempts = 0;
   #mayHaveSpooled: boolean;
   #spoolFull = false;
   #counts = { delivered: 0, spooled: 0, dropped: 0 };
@@ -177,7 +178,11 @@ export class Outbox {
 
   /** Runs the worker until all that was there is settled, or the server proves to be away. */
   async #settle(): Promise<void> {
-    if (this.#running) await this.#running;
+    if (this.#running) {
+      const before = this.#attempts;
+      await this.#running;
+      if (this.#away && this.#attempts > before) return;
+    }
     if (this.#queue.length === 0 && !this.#mayHaveSpooled) return;
     do await this.#run(true);
     while (this.#queue.length > 0 && !this.#away && !this.#requests.signal.aborted);
@@ -215,6 +220,7 @@ export class Outbox {
   /** Delivers and settles what is certain; returns what was not, which the server has to be asked for again. */
   async #attempt(items: readonly Item[]): Promise<Item[]> {
     const { transport, batching, clock } = this.#options;
+    this.#attempts += 1;
     this.#inFlight = items;
     this.#inFlightBytes = sum(items);
     for (const item of items) this.#prepare(item);

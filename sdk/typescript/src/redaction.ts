@@ -7,7 +7,8 @@ import type { PiiConfig, PiiField } from './types.ts';
 
 /** Replaces what is personal in a text. */
 type Replace = (text: string) => string;
-type Detector = { label: string; pattern: RegExp; isReal?: (match: string) => boolean };
+/** Only texts with `mark` in them are searched. */
+type Detector = { label: string; pattern: RegExp; mark?: string; isReal?: (match: string) => boolean };
 
 /** Which fields of the wire belong to a field of the configuration. */
 const FIELDS: { readonly [wire: string]: PiiField } = {
@@ -33,11 +34,11 @@ const FIELDS: { readonly [wire: string]: PiiField } = {
 };
 
 // Quantifiers are bounded, so that no text makes them slow.
-const EMAIL: Detector = { label: 'EMAIL', pattern: /[\p{L}\p{N}._%+'-]{1,64}@(?:[\p{L}\p{N}-]{1,63}\.){1,8}[\p{L}\p{N}-]{2,63}/gu };
+const EMAIL: Detector = { label: 'EMAIL', mark: '@', pattern: /[\p{L}\p{N}._%+'-]{1,64}@(?:[\p{L}\p{N}-]{1,63}\.){1,8}[\p{L}\p{N}-]{2,63}/gu };
 const CARD: Detector = { label: 'CREDIT_CARD', pattern: /(?<![\d.])[2-6](?:[ -]?\d){12,18}(?!\d)/g, isReal: passesLuhn };
 const SSN: Detector = { label: 'SSN', pattern: /(?<![\d-])(?!000|666|9\d\d)\d{3}([- ])(?!00)\d\d\1(?!0000)\d{4}(?![\d-])/g };
-const IPV4: Detector = { label: 'IP_ADDRESS', pattern: /(?<![\d.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\d.]\d|\d)/g };
-const IPV6: Detector = { label: 'IP_ADDRESS', pattern: /(?<![\w:])(?:[\da-f]{0,4}:){2,7}(?:[\da-f]{1,4}|(?:\d{1,3}\.){3}\d{1,3})?(?![\w:])/gi, isReal: isIPv6 };
+const IPV4: Detector = { label: 'IP_ADDRESS', mark: '.', pattern: /(?<![\d.])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\d.]\d|\d)/g };
+const IPV6: Detector = { label: 'IP_ADDRESS', mark: ':', pattern: /(?<![\w:])(?:[\da-f]{0,4}:){2,7}(?:(?:\d{1,3}\.){3}\d{1,3}|[\da-f]{1,4})?(?![\w:])/gi, isReal: isIPv6 };
 const PHONES: Detector[] = [
   // With a country code.
   /(?<![\w+])\+\d{1,3}(?:[ .-]?\(?\d{1,5}\)?){1,6}(?!\w)/g,
@@ -89,14 +90,15 @@ function createReplace(config: PiiConfig, key: string): Replace {
     ...(emails ? [EMAIL] : []),
     ...(creditCards ? [CARD] : []),
     ...(ssns ? [SSN] : []),
-    ...(ipAddresses ? [IPV4, IPV6] : []),
+    ...(ipAddresses ? [IPV6, IPV4] : []),
     ...(phones ? PHONES : []),
   ];
   const hash = (value: string) => bytesToHex(hmac(sha256, key, value)).slice(0, 12);
   const instead = (label: string, match: string) => (mode === 'remove' ? '' : mode === 'hash' ? `[${label}:${hash(match)}]` : `[${label}]`);
   return (text) => {
     let redacted = text;
-    for (const { label, pattern, isReal } of detectors) {
+    for (const { label, pattern, mark, isReal } of detectors) {
+      if (mark !== undefined && !text.includes(mark)) continue;
       redacted = redacted.replace(pattern, (match) => (isReal && !isReal(match) ? match : instead(label, match)));
     }
     return redacted;
