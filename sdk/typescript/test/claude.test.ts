@@ -42,18 +42,17 @@ const says = (content: string): SDKUserMessage => ({ type: 'user', session_id: '
 /** Messages of a user who waits for each answer. */
 function conversation(...prompts: string[]) {
   let answered = () => {};
-  return {
-    async *prompt() {
-      for (const prompt of prompts) {
-        const answer = new Promise<void>((resolve) => (answered = resolve));
-        yield says(prompt);
-        await answer;
-      }
-    },
-    async read(messages: AsyncIterable<SDKMessage>) {
-      for await (const message of messages) if (message.type === 'result') answered();
-    },
-  };
+  async function* prompt() {
+    for (const words of prompts) {
+      const answer = new Promise<void>((resolve) => (answered = resolve));
+      yield says(words);
+      await answer;
+    }
+  }
+  async function read(messages: AsyncIterable<SDKMessage>) {
+    for await (const message of messages) if (message.type === 'result') answered();
+  }
+  return { prompt, read };
 }
 
 describe('a session', () => {

@@ -18,7 +18,8 @@ const CALLS = { generateText: generating, generateObject: generating, streamText
  * const { generateText, streamText } = wrapAISDK(ai, { client: new SentrialClient() });
  * ```
  *
- * The session of a stream ends with the stream, so read it, or cancel it. `defaultAgent` is the `functionId` of the
+ * The session of a stream ends with the stream, so read it to its end, or abort it by its `abortSignal`; the AI SDK tells
+ * nobody of a stream that is no longer read. `defaultAgent` is the `functionId` of the
  * call's telemetry settings by default, else `ai-sdk`.
  */
 export function wrapAISDK<AI extends object>(ai: AI, options: AISDKOptions): AI {

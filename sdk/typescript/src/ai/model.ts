@@ -9,9 +9,9 @@ type Tracking = {
   client: TrackingClient;
   /** Where a model that is given by its name comes from, unless the program says otherwise. */
   gateway: unknown;
-  open(request: ModelRequest): ModelCall;
+  open: (request: ModelRequest) => ModelCall;
   /** The reader of a stream stopped before its end. */
-  closed(): void;
+  closed: () => void;
 };
 
 type Method = (options: unknown) => Promise<unknown>;

@@ -3,7 +3,7 @@ import { messageOf, toolError } from '../tracking/failure.ts';
 import { llmCall } from '../tracking/model-call.ts';
 import type { ModelAnswer, ModelOptions } from '../tracking/model-call.ts';
 import { failedWith, openRun } from '../tracking/run.ts';
-import type { Recorder } from '../recorder.ts';
+import type { Recorder } from '../tracking/attempt.ts';
 import type { TrackToolCallParams } from '../types.ts';
 import { defined, fields, isObject, list, parsed, text, textOf, title } from '../tracking/value.ts';
 import type { Fields } from '../tracking/value.ts';
@@ -61,14 +61,16 @@ export class SentrialCallbackHandler {
       const node = this.#runs.end(runId);
       if (!node) return;
       this.#recordRefusedTools(recorder, node.root, outputs);
-      this.#endRoot(node, { success: true, assistantOutput: outputOf(outputs), ...(fields(outputs)['__interrupt__'] ? { metadata: { interrupted: true } } : {}) });
+      this.#endRoot(node, { success: true, assistantOutput: outputOf(outputs) });
     });
   }
 
   handleChainError(error: unknown, runId: string): void {
     this.#attempt((recorder) => {
       const node = this.#runs.end(runId);
-      if (node && node.root.id === runId) this.#failRoot(recorder, node, error);
+      if (!node) return;
+      if (isPause(error)) node.root.interrupted = true;
+      else if (node.root.id === runId) this.#failRoot(recorder, node, error);
     });
   }
 
@@ -140,8 +142,8 @@ export class SentrialCallbackHandler {
     this.#attempt((recorder) => {
       const node = this.#runs.end(runId);
       if (node?.kind !== 'tool') return;
-      // A graph that pauses here for a person leaves the tool by an error of its own.
-      if (isControlFlow(error)) return this.#endRoot(node, { success: true, metadata: { interrupted: true } });
+      // Not a failure: it runs again when the graph is resumed.
+      if (isPause(error)) return void (node.root.interrupted = true);
       this.#recordTool(recorder, node, { status: 'error', toolError: toolError(error) });
       if (this.#options.trackToolErrors !== false) node.root.error = error;
       if (node.root.id === runId) this.#failRoot(recorder, node, error);
@@ -212,7 +214,7 @@ export class SentrialCallbackHandler {
 
   #endRoot(node: RunNode, outcome: Parameters<Root['run']['end']>[0]): void {
     if (node.root.id !== node.id) return;
-    node.root.run.end(outcome);
+    node.root.run.end(node.root.interrupted ? { ...outcome, metadata: { interrupted: true } } : outcome);
     this.#tell(`session ${node.root.run.sessionId}: ${outcome.success ? 'completed' : 'failed'}`);
   }
 
@@ -334,5 +336,5 @@ function answerOf(result: Fields, generation: Fields): ModelAnswer {
 /** What the program gave along, without what LangChain adds for itself. */
 const userMetadata = (metadata: Metadata) => Object.fromEntries(Object.entries(metadata ?? {}).filter(([key]) => !/^(?:ls_|lc_|langgraph_|__)|^(?:thread_id|checkpoint_|versions$)/.test(key)));
 
-const CONTROL_FLOW = new Set(['GraphInterrupt', 'NodeInterrupt', 'GraphBubbleUp', 'ParentCommand']);
-const isControlFlow = (error: unknown) => fields(error)['is_bubble_up'] === true || CONTROL_FLOW.has(text(fields(error)['name']) ?? '');
+/** A graph that waits for a person leaves where it is by an error of its own. */
+const isPause = (error: unknown) => ['GraphInterrupt', 'NodeInterrupt'].includes(text(fields(error)['name']) ?? '');

@@ -28,6 +28,8 @@ export type Root = {
   requested: Map<string, ToolRequest & { reasoning?: string | undefined; parentEventId: string | undefined }>;
   /** What an agent that decides by text thought before its next tool. */
   thought?: string | undefined;
+  /** Whether a graph paused in it, to be resumed by another run. */
+  interrupted?: boolean;
   /** The error that was recorded last. The runs above it end with the same one. */
   error?: unknown;
 };
