@@ -61,6 +61,8 @@ async function* follow<Data, Update extends { cursor: string }>(
     retryAttempts: 0,
     keepAlive: 15_000,
   });
+  // At once, also when the reader is not waiting for anything.
+  stop.signal.addEventListener('abort', () => void client.dispose());
   let cursor = after;
   try {
     for (let failures = 0; !stop.signal.aborted; ) {
@@ -84,7 +86,6 @@ async function* follow<Data, Update extends { cursor: string }>(
   } finally {
     abort();
     signal?.removeEventListener('abort', abort);
-    await client.dispose();
   }
 }
 
