@@ -18,9 +18,9 @@ export type Program = {
 const PROGRAMS = fileURLToPath(new URL('../programs/', import.meta.url));
 
 /** Runs test/programs/<name>.ts in a process of its own, with an environment of nothing else. */
-export async function startProgram(name: string, env: Record<string, string>): Promise<Program> {
+export async function startProgram(name: string, env: Record<string, string>, nodeArguments: readonly string[] = []): Promise<Program> {
   const start = performance.now();
-  const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), `${PROGRAMS}${name}.ts`], {
+  const child = spawn(process.execPath, [...nodeArguments, '--import', import.meta.resolve('tsx'), `${PROGRAMS}${name}.ts`], {
     env: { PATH: process.env['PATH'] ?? '', HOME: await spoolFolder(), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
