@@ -121,6 +121,8 @@ describe('streamText', () => {
     expect(onFinish).toHaveBeenCalledTimes(2);
     const session = await tracked.session();
     expect(session).toMatchObject({ status: 'COMPLETED', assistantOutput: 'It rains.', metadata: { function: 'streamText' } });
+    // Tools run while the model still speaks; their calls follow its own all the same.
+    expect(session.events.map(({ kind }) => kind)).toEqual(['LLM_CALL', 'TOOL_CALL', 'TOOL_CALL', 'TOOL_CALL', 'TOOL_CALL', 'LLM_CALL']);
     expect(ofKind(session, 'TOOL_CALL').map(({ status }) => status).sort()).toEqual(['error', 'error', 'success', 'success']);
     const [first] = ofKind(session, 'LLM_CALL');
     expect(first).toMatchObject({ response: [{ type: 'text', text: 'Let me look.' }, { type: 'tool-call', toolName: 'weather' }, {}, {}, {}], status: 'success' });

@@ -40,7 +40,7 @@ describe('chat completions', () => {
     expect(session).toMatchObject({ agentName: 'weather-agent', userId: 'ada', name: 'What is the weather?', userInput: 'What is the weather?', assistantOutput: 'It rains.', status: 'COMPLETED', promptTokens: 100, completionTokens: 12 });
     expect(session.events).toMatchObject([
       { kind: 'LLM_CALL', model: MODEL, status: 'success', prompt: messages, response: { role: 'assistant', content: 'It rains.' }, promptTokens: 100, completionTokens: 12, totalTokens: 112, estimatedCost: (70 * 0.4 + 30 * 0.1 + 12 * 1.6) / 1e6,
-        metadata: { provider: 'openai', operation: 'chat.completions', finishReason: 'stop', responseId: 'chatcmpl_1', usage: { input: 70, cacheRead: 30, output: 12 }, parameters: { temperature: 0.2, tools: ['get_weather'] } } },
+        metadata: { provider: 'openai', operation: 'chat.completions', finishReason: 'stop', responseId: 'chatcmpl_2', usage: { input: 70, cacheRead: 30, output: 12 }, parameters: { temperature: 0.2, tools: ['get_weather'] } } },
     ]);
   });
 

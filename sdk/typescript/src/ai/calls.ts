@@ -82,8 +82,9 @@ function prepare(name: string, params: Fields, options: ModelOptions, gateway: u
   );
   const run = endingOnce(once);
   const open = (request: ConstructorParameters<typeof ModelCall>[1]) => new ModelCall(options, request, { sessionId: run.sessionId, end: () => undefined });
-  const track = (given: unknown) => trackedModel(given, { client: options.client, gateway, open, closed: () => run.end(closedEarly) });
   const calls = new ToolCalls(options.client, run.sessionId);
+  const tracking = { client: options.client, gateway, open, streaming: () => calls.hold(), streamed: () => calls.release(), closed: () => run.end(closedEarly) };
+  const track = (given: unknown) => trackedModel(given, tracking);
   const tracked: Fields = { ...params, model: track(model) };
   if (isObject(tools)) tracked['tools'] = calls.tracked(tools);
   // streamObject and generateObject have no steps.

@@ -10,7 +10,11 @@ type Tracking = {
   /** Where a model that is given by its name comes from, unless the program says otherwise. */
   gateway: unknown;
   open: (request: ModelRequest) => ModelCall;
-  /** The reader of a stream stopped before its end. */
+  /** A stream began. */
+  streaming: () => void;
+  /** It ended, one way or another. */
+  streamed: () => void;
+  /** Its reader stopped before the end. */
   closed: () => void;
 };
 
@@ -82,10 +86,11 @@ function spoken(content: readonly unknown[]): string | undefined {
 const reason = (finishReason: unknown) => text(finishReason) ?? text(fields(finishReason)['unified']);
 
 /** The same stream with an observer: parts pass through one by one, when they are asked for. */
-function watchedStream(call: ModelCall, stream: ReadableStream<unknown>, { client, closed }: Tracking): ReadableStream<unknown> {
+function watchedStream(call: ModelCall, stream: ReadableStream<unknown>, { client, streaming, streamed, closed }: Tracking): ReadableStream<unknown> {
   const collector = new Collector();
   const reader = stream.getReader();
   const answer = () => attempt(client, () => collector.answer()) ?? {};
+  streaming();
   return new ReadableStream<unknown>(
     {
       async pull(controller) {
@@ -93,6 +98,7 @@ function watchedStream(call: ModelCall, stream: ReadableStream<unknown>, { clien
           const { done, value } = await reader.read();
           if (done) {
             call.answered(answer());
+            streamed();
             return controller.close();
           }
           call.began();
@@ -100,11 +106,13 @@ function watchedStream(call: ModelCall, stream: ReadableStream<unknown>, { clien
           controller.enqueue(value);
         } catch (error) {
           call.failed(error, answer());
+          streamed();
           controller.error(error);
         }
       },
       cancel(why) {
         call.closed(answer());
+        streamed();
         closed();
         return reader.cancel(why);
       },

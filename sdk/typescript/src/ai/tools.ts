@@ -13,10 +13,23 @@ export class ToolCalls {
   readonly #client: TrackingClient;
   readonly #sessionId: string;
   readonly #recorded = new Set<unknown>();
+  /** What is to be recorded when the model has said all; undefined while it says nothing. */
+  #held: (() => void)[] | undefined;
 
   constructor(client: TrackingClient, sessionId: string) {
     this.#client = client;
     this.#sessionId = sessionId;
+  }
+
+  /** A tool runs while the model still streams. Its call is recorded after that of the model that asked for it. */
+  hold(): void {
+    this.#held ??= [];
+  }
+
+  release(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const record of held) record();
   }
 
   /** The same tools, with what they do recorded. */
@@ -54,18 +67,21 @@ export class ToolCalls {
     if (this.#recorded.has(toolCallId)) return;
     this.#recorded.add(toolCallId);
     const failed = 'error' in outcome;
-    attempt(this.#client, (recorder) =>
-      recorder.trackToolCall(
-        defined({
-          sessionId: this.#sessionId,
-          toolName: toolName ?? 'unknown',
-          toolInput,
-          ...(failed ? { status: 'error' as const, toolError: toolError(outcome.error) } : { status: 'success' as const, toolOutput: outcome.toolOutput }),
-          durationMs,
-          metadata: { toolCallId },
-        }),
-      ),
-    );
+    const record = () =>
+      void attempt(this.#client, (recorder) =>
+        recorder.trackToolCall(
+          defined({
+            sessionId: this.#sessionId,
+            toolName: toolName ?? 'unknown',
+            toolInput,
+            ...(failed ? { status: 'error' as const, toolError: toolError(outcome.error) } : { status: 'success' as const, toolOutput: outcome.toolOutput }),
+            durationMs,
+            metadata: { toolCallId },
+          }),
+        ),
+      );
+    if (this.#held) this.#held.push(record);
+    else record();
   }
 }
 
