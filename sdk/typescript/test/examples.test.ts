@@ -36,8 +36,8 @@ async function run(name: string, answers: ModelAnswer[], more: Record<string, st
     ...more,
   };
   const child = spawn(process.execPath, ['--import', 'tsx', `examples/typescript/${name}.ts`], { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });
-  const [printed, complaints, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]);
-  expect({ code: code as number, complaints }).toMatchObject({ code: 0 });
+  const [printed, complaints] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]);
+  expect({ code: child.exitCode, complaints }).toMatchObject({ code: 0 });
   return { printed, session: await tracked.session() };
 }
 
