@@ -37,6 +37,6 @@ export default defineConfig(
     },
   },
   { files: ['src/config.ts'], rules: { 'no-restricted-syntax': ['error', noDefaultExport, noEnum] } },
-  // Vitest wants these as default exports.
-  { files: ['*.config.ts', 'test/support/runner.ts'], rules: { 'no-restricted-syntax': ['error', noEnum] } },
+  // Their tools want these as default exports.
+  { files: ['**/*.config.ts', 'test/support/runner.ts'], rules: { 'no-restricted-syntax': ['error', noEnum] } },
 );

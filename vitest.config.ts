@@ -33,6 +33,7 @@ export default defineConfig({
         test: {
           name: 'sdk-typescript',
           include: ['sdk/typescript/test/**/*.test.ts'],
+          typecheck: { enabled: true, include: ['sdk/typescript/test/**/*.test-d.ts'], tsconfig: 'sdk/typescript/test/tsconfig.types.json' },
           provide: { flavour: 'embedded' },
           globalSetup: ['test/support/global-setup-embedded.ts'],
         },

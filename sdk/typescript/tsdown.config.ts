@@ -14,6 +14,7 @@ export default defineConfig({
   format: ['esm', 'cjs'],
   platform: 'neutral',
   target: 'es2022',
+  tsconfig: 'tsconfig.build.json',
   dts: true,
   sourcemap: true,
   fixedExtension: false,

@@ -1,3 +1,4 @@
+import { held } from './clock.ts';
 import { settingsOf } from './config.ts';
 import type { Settings } from './config.ts';
 import type { SentrialError } from './errors.ts';
@@ -69,7 +70,7 @@ export class SentrialClient implements AsyncDisposable {
   async getSession(sessionId: string, { signal = new AbortController().signal }: { signal?: AbortSignal } = {}): Promise<Session | null> {
     try {
       if (this.#outbox.pending > 0) await this.#outbox.flush(FLUSH_MS, signal);
-      const { session } = await this.#transport.request(GetSession, { id: sessionId }, signal);
+      const { session } = await held(this.#transport.request(GetSession, { id: sessionId }, signal));
       return session && sessionOf(session);
     } catch (error) {
       if ((error as SentrialError).code === 'NOT_FOUND') return null;
@@ -178,13 +179,15 @@ export class SentrialClient implements AsyncDisposable {
   #record(record: (settled?: OnSettled) => string | void): Promise<string | null> {
     const { waits, failSilently } = this.#settings;
     if (!waits) return Promise.resolve(record() ?? null);
-    return new Promise((resolve, reject) => {
-      const id = record((error) => {
-        if (!error) resolve(id ?? null);
-        else if (failSilently) resolve(null);
-        else reject(error);
-      });
-    });
+    return held(
+      new Promise((resolve, reject) => {
+        const id = record((error) => {
+          if (!error) resolve(id ?? null);
+          else if (failSilently) resolve(null);
+          else reject(error);
+        });
+      }),
+    );
   }
 }
 

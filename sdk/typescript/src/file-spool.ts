@@ -76,7 +76,7 @@ export class FileSpool implements Spool {
     return count;
   }
 
-  async *replay(): AsyncGenerator<{ lines: readonly string[]; done(): Promise<void> }> {
+  async *replay(): AsyncGenerator<{ lines: readonly string[]; done: () => Promise<void> }> {
     const { fs, path } = await this.#open();
     await this.#closeFile();
     for (const file of await this.#claim()) {

@@ -1,5 +1,5 @@
 import { createClient } from 'graphql-ws';
-import { pause } from './clock.ts';
+import { held, pause } from './clock.ts';
 import { SentrialError, asError } from './errors.ts';
 import { Head, WatchEvents, WatchSessions } from './generated/operations.ts';
 import type { Operation, WatchEventsSubscription, WatchSessionsSubscription } from './generated/operations.ts';
@@ -81,7 +81,7 @@ async function* follow<Data, Update extends { cursor: string }>(
         failures += 1;
         if (failures === 1) options.onError(error);
       }
-      if (failures > 0) await pause(options.clock, backoff(failures), stop.signal);
+      if (failures > 0) await held(pause(options.clock, backoff(failures), stop.signal));
     }
   } finally {
     abort();
@@ -91,7 +91,7 @@ async function* follow<Data, Update extends { cursor: string }>(
 
 /** The newest place of the log, so that a connection lost before the first update loses nothing either. */
 async function headOf({ transport }: LiveOptions, signal: AbortSignal): Promise<string> {
-  return (await transport.request(Head, {}, signal)).viewer.project.cursor;
+  return (await held(transport.request(Head, {}, signal))).viewer.project.cursor;
 }
 
 /** One subscription until it ends. Ends too, without an error, when the reader falls behind. */

@@ -256,7 +256,7 @@ export interface Spool {
    * All that it holds, by this process or left by earlier ones, oldest first, in batches. A batch is removed for good
    * once `done` was called.
    */
-  replay(): AsyncIterable<{ lines: readonly string[]; done(): Promise<void> }>;
+  replay(): AsyncIterable<{ lines: readonly string[]; done: () => Promise<void> }>;
   close(): Promise<void>;
 }
 

@@ -28,7 +28,7 @@ async function start(way: string, fault: Fault) {
     program,
     proxy,
     /** The names of the events on the server, after a next client has delivered what the program left. */
-    async arrived() {
+    arrived: async () => {
       proxy.fault = () => 'pass';
       const { client } = await clientFor({ url: proxy.url, key: tenant.key }, { spool: { folder } });
       await client.flush();
