@@ -21,9 +21,10 @@ export type RunOptions = {
   extraMetadata?: Record<string, unknown>;
 };
 
-/** The text, or what the function says; undefined where that fails, which is reported. */
-export function resolve(client: TrackingClient, value: Resolvable | undefined): string | undefined {
-  return (typeof value === 'function' ? attempt(client, () => value()) : value) ?? undefined;
+/** The text, or what the function says; undefined where it says none, or fails, which is reported. */
+function resolve(client: TrackingClient, value: Resolvable | undefined): string | undefined {
+  const said: unknown = typeof value === 'function' ? attempt(client, () => value()) : value;
+  return typeof said === 'string' && said !== '' ? said : undefined;
 }
 
 export type RunStart = Pick<CreateSessionParams, 'name' | 'userInput' | 'metadata' | 'parentSessionId'> & { agentName?: string };
