@@ -3,13 +3,15 @@
 FROM node:20-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
+COPY sdk/typescript/package.json sdk/typescript/
 RUN npm ci
 COPY prisma.config.ts tsconfig.json tsconfig.build.json ./
 COPY prisma prisma
 COPY scripts scripts
 COPY src src
 # --omit=optional: otherwise Prisma's CLI stays, 250 MB, as an optional peer of its client.
-RUN npm run build && npm prune --omit=dev --omit=optional
+# The link to the SDK's folder would lead nowhere in the image.
+RUN npm run build && npm prune --omit=dev --omit=optional && rm -rf node_modules/@sentrial
 
 FROM node:20-slim
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=3001 SENTRIAL_DATA_DIR=/data
