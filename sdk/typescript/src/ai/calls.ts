@@ -73,9 +73,9 @@ function outputOf(result: unknown): unknown {
 
 /** Opens the run of a call, and has its models and tools report to it. */
 function prepare(name: string, params: Fields, options: ModelOptions, gateway: unknown): { run: Run; params: Fields } {
-  const { model, tools, prompt, messages, prepareStep, onStepFinish, experimental_telemetry: telemetry } = params;
+  const { model, tools, prompt, messages, prepareStep, onStepFinish } = params;
   const userInput = text(prompt) ?? lastUserText(list(messages ?? prompt));
-  const functionId = text(fields(telemetry)['functionId']);
+  const functionId = text(fields(params['telemetry'] ?? params['experimental_telemetry'])['functionId']);
   const once = openRun(
     { ...options, defaultAgent: options.defaultAgent ?? functionId ?? 'ai-sdk' },
     { name: title(userInput ?? '') || (functionId ?? name), userInput, metadata: { function: name, model: text(model) ?? fields(model)['modelId'], provider: fields(model)['provider'] } },

@@ -66,7 +66,7 @@ function request(model: Fields, options: Fields): ModelRequest {
 }
 
 function generated(result: Fields): ModelAnswer {
-  const content = list(result['content']);
+  const content = contentOf(result).filter((part) => part['text'] !== '');
   const { id, modelId } = fields(result['response']);
   return {
     model: text(modelId),
@@ -78,8 +78,14 @@ function generated(result: Fields): ModelAnswer {
   };
 }
 
-function spoken(content: readonly unknown[]): string | undefined {
-  const parts = content.map(fields).filter((part) => part['type'] === 'text');
+/** Up to AI SDK 4 a result has its text and its tool calls apart. */
+function contentOf({ content, text: said, toolCalls }: Fields): Fields[] {
+  if (Array.isArray(content)) return content.map(fields);
+  return [...(typeof said === 'string' ? [{ type: 'text', text: said }] : []), ...list(toolCalls).map((call) => ({ type: 'tool-call', ...fields(call) }))];
+}
+
+function spoken(content: readonly Fields[]): string | undefined {
+  const parts = content.filter((part) => part['type'] === 'text');
   return parts.length > 0 ? parts.map((part) => text(part['text']) ?? '').join('') : undefined;
 }
 
