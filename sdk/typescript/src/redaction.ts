@@ -13,6 +13,8 @@ type Detector = { label: string; pattern: RegExp; mark?: string; isReal?: (match
 /** Which fields of the wire belong to a field of the configuration. */
 const FIELDS: { readonly [wire: string]: PiiField } = {
   userInput: 'userInput',
+  // Wrappers name a session by how the user's words begin.
+  name: 'userInput',
   assistantOutput: 'assistantOutput',
   summary: 'assistantOutput',
   toolInput: 'toolInput',

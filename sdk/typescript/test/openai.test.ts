@@ -215,4 +215,15 @@ describe('the wrapped client', () => {
     await wrapOpenAI(openai(), { client: tracked.client }).chat.completions.create({ model: 'our-model', messages });
     expect((await tracked.sessions()).map(({ events }) => events[0]?.estimatedCost)).toEqual([35, null]);
   });
+
+  it('names a session by the first words of the user, redacted as they are', async () => {
+    await using tracked = await trackedOn(server, { pii: true });
+    const wrapped = wrapOpenAI(openai(), { client: tracked.client });
+    const long = `Please write to ada@example.com ${'and to her friends '.repeat(2)}to bob.with.a.long.name@example.com`;
+    stub.script({ text: 'Done' });
+    await wrapped.chat.completions.create({ model: MODEL, messages: [{ role: 'user', content: long }] });
+    const session = await tracked.session();
+    expect(session.name).toBe('Please write to [EMAIL] and to her friends and to her friends to …');
+    expect(JSON.stringify(session)).not.toContain('example.com');
+  });
 });

@@ -38,8 +38,11 @@ export function lastUserText(messages: readonly unknown[]): string | undefined {
 
 const NAME_LENGTH = 80;
 
-/** The first line of a text, cut to what fits in a list. */
+/** The first line of a text, cut between words to what fits in a list: half an address is none that could be redacted. */
 export function title(content: string): string {
   const line = content.trim().split('\n', 1)[0]!.trim();
-  return line.length > NAME_LENGTH ? `${line.slice(0, NAME_LENGTH - 1).trimEnd()}…` : line;
+  if (line.length <= NAME_LENGTH) return line;
+  const kept = line.slice(0, NAME_LENGTH);
+  const end = kept.search(/\s\S*$/);
+  return end > 0 ? `${kept.slice(0, end).trimEnd()} …` : `${kept.slice(0, NAME_LENGTH - 1)}…`;
 }
