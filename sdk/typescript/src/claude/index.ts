@@ -5,11 +5,10 @@ import { watchedQuery } from './query.ts';
 
 export type { ClaudeAgentOptions } from './agent-run.ts';
 
-/** `query` of `@anthropic-ai/claude-agent-sdk`, as far as it matters here. */
-export type QueryFunction = (params: QueryParams) => AsyncIterable<unknown>;
-// The parameters of the real one are narrower than "unknown", and a function is compared by them.
-// eslint-disable-next-line @typescript-eslint/no-explicit-any
-type QueryParams = { prompt: any; options?: any };
+/** `query` of `@anthropic-ai/claude-agent-sdk`, as far as it matters here: `{ prompt, options }` go in, messages come out. */
+export type QueryFunction = (params: never) => AsyncIterable<unknown>;
+
+type QueryParams = { prompt: unknown; options?: unknown };
 
 /**
  * `query` with every run recorded as a session: it begins with the agent's first message and ends with its result, with
@@ -26,19 +25,18 @@ type QueryParams = { prompt: any; options?: any };
  * ```
  */
 export function wrapClaudeAgent<Query extends QueryFunction>(query: Query, options: ClaudeAgentOptions): Query {
-  const tracked = (params: QueryParams) => track(options, params.prompt, params.options, (prompt) => query({ ...params, prompt }));
-  return tracked as Query;
+  const tracked = (params: QueryParams) => track(options, params.prompt, params.options, (prompt) => query({ ...params, prompt } as never));
+  return tracked as unknown as Query;
 }
 
 /** `startup` of `@anthropic-ai/claude-agent-sdk`, as far as it matters here. */
-// eslint-disable-next-line @typescript-eslint/no-explicit-any
-export type StartupFunction = (params?: any) => Promise<{ query(prompt: any): AsyncIterable<unknown> }>;
+export type StartupFunction = (params?: never) => Promise<{ query(prompt: never): AsyncIterable<unknown> }>;
 
 /** `startup` with the query of the warm process recorded, as `wrapClaudeAgent` does it. */
 export function wrapClaudeStartup<Startup extends StartupFunction>(startup: Startup, options: ClaudeAgentOptions): Startup {
   const tracked = async (params?: { options?: unknown }) => {
-    const warm = await startup(params);
-    const query = (prompt: unknown) => track(options, prompt, params?.options, (watched) => warm.query(watched));
+    const warm = await startup(params as never);
+    const query = (prompt: unknown) => track(options, prompt, params?.options, (watched) => warm.query(watched as never));
     return new Proxy(warm, {
       get(target, key) {
         if (key === 'query') return query;
@@ -47,7 +45,7 @@ export function wrapClaudeStartup<Startup extends StartupFunction>(startup: Star
       },
     });
   };
-  return tracked as Startup;
+  return tracked as unknown as Startup;
 }
 
 function track(options: ClaudeAgentOptions, prompt: unknown, agentOptions: unknown, query: (prompt: unknown) => AsyncIterable<unknown>): AsyncIterable<unknown> {
