@@ -4,6 +4,7 @@ FROM node:20-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
 COPY web/package.json web/
+COPY sdk/typescript/package.json sdk/typescript/
 RUN npm ci
 COPY prisma.config.ts tsconfig.json tsconfig.build.json schema.graphql ./
 COPY prisma prisma
@@ -11,7 +12,8 @@ COPY scripts scripts
 COPY src src
 COPY web web
 # --omit=optional: otherwise Prisma's CLI stays, 250 MB, as an optional peer of its client.
-RUN npm run build && npm prune --omit=dev --omit=optional
+# The link to the SDK's folder would lead nowhere in the image.
+RUN npm run build && npm prune --omit=dev --omit=optional && rm -rf node_modules/@sentrial
 
 FROM node:20-slim
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=3001 SENTRIAL_DATA_DIR=/data

@@ -14,7 +14,7 @@ const noEnum = { selector: 'TSEnumDeclaration', message: 'Use a union of string 
 
 // Which folder may import which is checked by a test.
 export default defineConfig(
-  globalIgnores(['dist/', 'src/generated/', 'sdk/', 'web/dist/', 'web/src/generated/', 'data/', 'coverage/', '.venv/']),
+  globalIgnores(['dist/', 'src/generated/', 'sdk/python/', 'sdk/typescript/dist/', 'sdk/typescript/src/generated/', 'web/dist/', 'web/src/generated/', 'data/', 'coverage/', '.venv/']),
   {
     files: ['**/*.ts', '**/*.tsx'],
     extends: [tseslint.configs.recommendedTypeChecked],
@@ -39,6 +39,6 @@ export default defineConfig(
   },
   { files: ['src/config.ts'], rules: { 'no-restricted-syntax': ['error', noDefaultExport, noEnum] } },
   { files: ['web/src/**/*.ts', 'web/src/**/*.tsx'], extends: [reactHooks.configs.flat['recommended-latest']], rules: { 'react-hooks/incompatible-library': 'off' } }, // no compiler here
-  // Vitest and Vite want these as default exports.
+  // Their tools want these as default exports.
   { files: ['**/*.config.ts', 'test/support/runner.ts'], rules: { 'no-restricted-syntax': ['error', noEnum] } },
 );

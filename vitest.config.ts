@@ -31,6 +31,16 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          name: 'sdk-typescript',
+          include: ['sdk/typescript/test/**/*.test.ts'],
+          typecheck: { enabled: true, include: ['sdk/typescript/test/**/*.test-d.ts'], tsconfig: 'sdk/typescript/test/tsconfig.types.json' },
+          provide: { flavour: 'embedded' },
+          globalSetup: ['test/support/global-setup-embedded.ts'],
+        },
+      },
+      {
+        extends: true,
+        test: {
           name: 'production',
           include: ['test/*.test.ts', 'test/production/**/*.test.ts'],
           provide: { flavour: 'production' },

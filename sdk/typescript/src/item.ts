@@ -1,0 +1,40 @@
+/** What is done with an item: each kind is a mutation of the server. */
+export type ItemKind = 'create' | 'event' | 'update' | 'complete';
+
+const KINDS: readonly string[] = ['create', 'event', 'update', 'complete'] satisfies ItemKind[];
+
+/** One thing to deliver. Its ids are in its text, so that it may be sent any number of times. */
+export type Item = {
+  readonly kind: ItemKind;
+  readonly sessionId: string;
+  /** The input of the mutation, as JSON. */
+  text: string;
+  /** Of the text, in UTF-8. */
+  bytes: number;
+  /** Whether `text` has been redacted, where that is wanted. */
+  ready?: boolean;
+  /** Made by the SDK itself: what becomes of it is nobody's concern. */
+  quiet?: boolean;
+  /** Called once: without an error when the server has it. */
+  settle?: ((error?: Error) => void) | undefined;
+};
+
+const encoder = new TextEncoder();
+const byteLength: (text: string) => number =
+  typeof Buffer === 'function' ? (text) => Buffer.byteLength(text) : (text) => encoder.encode(text).length;
+
+export const itemOf = (kind: ItemKind, sessionId: string, text: string): Item => ({ kind, sessionId, text, bytes: byteLength(text) });
+
+/** As a line of the spool. */
+export const lineOf = (item: Item) => `{"kind":"${item.kind}","sessionId":${JSON.stringify(item.sessionId)},"input":${item.text}}`;
+
+/** The item of a line; undefined where the line is torn. */
+export function itemFrom(line: string): Item | undefined {
+  try {
+    const { kind, sessionId, input } = JSON.parse(line) as { kind: ItemKind; sessionId: string; input: unknown };
+    if (!KINDS.includes(kind) || typeof sessionId !== 'string' || typeof input !== 'object') return undefined;
+    return { ...itemOf(kind, sessionId, JSON.stringify(input)), ready: true };
+  } catch {
+    return undefined;
+  }
+}

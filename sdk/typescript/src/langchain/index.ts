@@ -1,0 +1,3 @@
+export { SentrialCallbackHandler } from './handler.ts';
+export type { LangChainOptions } from './handler.ts';
+export type { Usage } from '../tracking/usage.ts';
