@@ -1,0 +1,70 @@
+"""Report what AI agents do to a Sentrial server.
+
+``SentrialClient`` and ``AsyncSentrialClient`` record sessions and events; ``@session`` and ``@tool`` do it around
+functions; ``sentrial.claude_code``, ``sentrial.langchain``, ``sentrial.openai`` and ``sentrial.anthropic`` around
+libraries. The shapes are in ``sentrial.types``.
+"""
+
+from .async_client import AsyncSentrialClient
+from .client import SentrialClient
+from .config import BatcherConfig
+from .context import (
+    clear_session_context,
+    get_current_client,
+    get_current_interaction,
+    get_current_session_id,
+    get_session_context,
+    set_session_context,
+)
+from .default import begin, begin_async, configure, configure_async
+from .errors import (
+    AuthenticationError,
+    ConfigurationError,
+    ConflictError,
+    DeliveryError,
+    NotFoundError,
+    PermissionDeniedError,
+    QueueFull,
+    RefusedError,
+    SentrialError,
+    ServerUnavailable,
+    ValidationError,
+)
+from .interaction import AsyncInteraction, Interaction
+from .redact import PiiBuiltinPatterns, PiiConfig, PiiCustomPattern
+from .types import EventType
+from .version import __version__
+
+__all__ = [
+    "AsyncInteraction",
+    "AsyncSentrialClient",
+    "AuthenticationError",
+    "BatcherConfig",
+    "ConfigurationError",
+    "ConflictError",
+    "DeliveryError",
+    "EventType",
+    "Interaction",
+    "NotFoundError",
+    "PermissionDeniedError",
+    "PiiBuiltinPatterns",
+    "PiiConfig",
+    "PiiCustomPattern",
+    "QueueFull",
+    "RefusedError",
+    "SentrialClient",
+    "SentrialError",
+    "ServerUnavailable",
+    "ValidationError",
+    "__version__",
+    "begin",
+    "begin_async",
+    "clear_session_context",
+    "configure",
+    "configure_async",
+    "get_current_client",
+    "get_current_interaction",
+    "get_current_session_id",
+    "get_session_context",
+    "set_session_context",
+]

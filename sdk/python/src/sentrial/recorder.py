@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+import logging
+import time
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from .errors import ValidationError
+from .ids import new_id
+from .operation import Operation
+from .redact import PiiConfig, Redactor
+from .serialize import to_json, to_json_value
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .operation import Kind
+
+_log = logging.getLogger("sentrial")
+
+LONGEST_ID = 200
+LONGEST_LABEL = 500
+# Sessions whose start is remembered, so that their duration can be told when they end.
+SESSIONS_REMEMBERED = 10_000
+
+_NAMES = {
+    "alternatives": "alternativesConsidered",
+    "stack_trace": "errorStack",
+    "token_count": "totalTokens",
+    "timestamp": "clientTimestamp",
+}
+_NUMBERS = frozenset({"confidence", "estimatedCost", "durationMs"})
+_COUNTS = frozenset({"promptTokens", "completionTokens", "totalTokens"})
+_TEXTS = frozenset(
+    {
+        "toolName", "reasoning", "chosen", "model", "status", "errorType", "errorMessage", "errorStack", "recoveryAction",
+        "traceId", "spanId", "branchName", "failureReason", "summary",
+    }
+)  # fmt: skip
+_OBJECTS = frozenset({"metadata", "customMetrics"})
+_IDS = frozenset({"id", "sessionId", "parentEventId", "parentSessionId"})
+_LABELS = frozenset({"name", "agentName", "userId", "convoId"})
+
+
+class Recorder:
+    """Turns the arguments of a client's methods into operations: renamed, made to fit, redacted, serialised.
+
+    What does not fit a field of the server is converted where that loses nothing (``"0.9"`` for a confidence), and kept
+    under ``metadata`` otherwise. Raises ValidationError only where an operation cannot be made: without a session id.
+    """
+
+    def __init__(self, pii: PiiConfig | bool | None, project_id: str | None) -> None:
+        config = PiiConfig() if pii is True else pii or None
+        self._redactor = Redactor(config) if config is not None and config.enabled else None
+        self._project_id = project_id
+        self._started: dict[str, float] = {}
+
+    def create_session(self, fields: Mapping[str, Any]) -> Operation:
+        given = dict(fields)
+        id = str(given.pop("session_id", None) or new_id("sess"))
+        metadata = given.get("metadata")
+        described = metadata if isinstance(metadata, dict) else {}
+        given["name"] = given.get("name") or "unnamed"
+        given["agent_name"] = given.get("agent_name") or given["name"]
+        given["user_id"] = given.get("user_id") or described.get("user_id") or described.get("userId") or "anonymous"
+        if self._project_id:
+            given["metadata"] = {"project_id": self._project_id, **described} if metadata is None or described else metadata
+        self._remember(id)
+        return self._operation("createSession", id, id, {"id": id, **self._input(given)})
+
+    def update_session(self, session_id: str, fields: Mapping[str, Any]) -> Operation:
+        return self._change("updateSession", session_id, fields)
+
+    def complete_session(self, session_id: str, fields: Mapping[str, Any]) -> Operation:
+        started = self._started.pop(session_id, None)
+        if fields.get("duration_ms") is None and started is not None:
+            fields = {**fields, "duration_ms": round((time.monotonic() - started) * 1_000)}
+        return self._change("completeSession", session_id, fields)
+
+    def event(self, kind: str, session_id: str, fields: Mapping[str, Any]) -> Operation:
+        """``kind`` is a field of EventInput: toolCall, decision, llmCall, stateChange or error."""
+        given = dict(fields)
+        id = str(given.pop("event_id", None) or new_id("evt"))
+        if given.get("timestamp") is None:
+            given["timestamp"] = datetime.now(timezone.utc)
+        input = {"id": id, "sessionId": self._session(session_id), **self._input(given)}
+        return self._operation("event", id, str(session_id), input, wrap=kind)
+
+    def _change(self, kind: Kind, session_id: str, fields: Mapping[str, Any]) -> Operation:
+        input = {"id": self._session(session_id), **self._input(fields)}
+        return self._operation(kind, new_id("upd"), str(session_id), input)
+
+    def _session(self, session_id: object) -> str:
+        if isinstance(session_id, str) and 0 < len(session_id) <= LONGEST_ID:
+            return session_id
+        raise ValidationError(f"session_id: expected the text that create_session gave, got {session_id!r:.100}")
+
+    def _remember(self, session_id: str) -> None:
+        if len(self._started) >= SESSIONS_REMEMBERED:
+            self._started.pop(next(iter(self._started)), None)
+        self._started[session_id] = time.monotonic()
+
+    def _input(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """Wire names, without what is None, each value as the schema wants it."""
+        input: dict[str, Any] = {}
+        misfits: dict[str, Any] = {}
+        for name, value in fields.items():
+            if value is None:
+                continue
+            wire = _NAMES.get(name) or _camel(name)
+            fitting = _fit(wire, value)
+            if fitting is None:
+                misfits[name] = value
+            else:
+                input[wire] = fitting
+        if misfits:
+            input["metadata"] = {**input.get("metadata", {}), **misfits}
+        return input
+
+    def _operation(self, kind: Kind, id: str, session_id: str, input: dict[str, Any], wrap: str | None = None) -> Operation:
+        if self._redactor is not None:
+            input = self._redacted(self._redactor, input)
+        return Operation(kind, id, session_id, to_json(input if wrap is None else {wrap: input}))
+
+    def _redacted(self, redactor: Redactor, input: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return redactor.redact(to_json_value(input))
+        except Exception:
+            _log.exception("Redaction failed: the event is sent without its content")
+            return {name: value for name, value in input.items() if name in _IDS or name in _NUMBERS or name in _COUNTS}
+
+
+def _fit(wire: str, value: Any) -> Any:
+    """The value as its field takes it, or None where it does not fit there."""
+    if wire in _NUMBERS:
+        return _number(value, at_most=1.0 if wire == "confidence" else None)
+    if wire in _COUNTS:
+        number = _number(value, at_most=2_147_483_647)
+        return None if number is None else int(number)
+    if wire in _TEXTS:
+        return value if type(value) is str else _text(value)
+    if wire in _OBJECTS:
+        plain = value if type(value) is dict else to_json_value(value)
+        return plain if isinstance(plain, dict) else None
+    if wire in _LABELS:
+        return _text(value)[:LONGEST_LABEL] or None
+    if wire in _IDS:
+        text = _text(value)
+        return text if 0 < len(text) <= LONGEST_ID else None
+    if wire == "alternativesConsidered":
+        plain = value if type(value) is list else to_json_value(value)
+        return plain if isinstance(plain, list) else [plain]
+    if wire == "clientTimestamp":
+        return _timestamp(value)
+    if wire in ("recoverable", "success"):
+        return bool(value)
+    return value
+
+
+def _text(value: Any) -> str:
+    plain = to_json_value(value)
+    return plain if isinstance(plain, str) else to_json(plain).decode()
+
+
+def _number(value: Any, at_most: float | None) -> float | int | None:
+    if type(value) is not int and type(value) is not float:
+        try:
+            value = float(value)
+        except (TypeError, ValueError, OverflowError):
+            return None
+    return value if 0 <= value < 1e9 * 1e4 and (at_most is None or value <= at_most) else None
+
+
+def _timestamp(value: Any) -> Any:
+    if isinstance(value, datetime):
+        aware = value if value.tzinfo is not None else value.astimezone()
+        return aware.astimezone(timezone.utc).isoformat(timespec="milliseconds")
+    return value if isinstance(value, str) else None
+
+
+def _camel(name: str) -> str:
+    cached = _CAMEL.get(name)
+    if cached is None:
+        head, *rest = name.split("_")
+        cached = _CAMEL[name] = head + "".join(part.capitalize() for part in rest)
+    return cached
+
+
+_CAMEL: dict[str, str] = {}
