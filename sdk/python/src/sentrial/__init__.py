@@ -16,6 +16,7 @@ from .context import (
     get_session_context,
     set_session_context,
 )
+from .decorators import SessionContext, session, tool
 from .default import begin, begin_async, configure, configure_async
 from .errors import (
     AuthenticationError,
@@ -55,6 +56,7 @@ __all__ = [
     "SentrialClient",
     "SentrialError",
     "ServerUnavailable",
+    "SessionContext",
     "ValidationError",
     "__version__",
     "begin",
@@ -66,5 +68,7 @@ __all__ = [
     "get_current_interaction",
     "get_current_session_id",
     "get_session_context",
+    "session",
     "set_session_context",
+    "tool",
 ]

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from .core import ClientCore
+from .async_courier import AsyncCourier
+from .core import ClientCore, Write, session_of
+from .errors import SentrialError
+from .graphql import SESSION_QUERY, data_of, query, request_for
 from .interaction import AsyncInteraction
+from .types import Session
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -12,7 +16,8 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from .arguments import EventArguments, OutcomeArguments, StepArguments
-    from .types import Session
+
+T = TypeVar("T")
 
 
 class AsyncSentrialClient(ClientCore):
@@ -21,6 +26,11 @@ class AsyncSentrialClient(ClientCore):
     By default every call returns at once. A task of the running event loop sends what was recorded; what is left when
     the loop has ended is sent at the end of the process. One client may be used in several loops, one after another.
     """
+
+    _courier: AsyncCourier
+
+    def _make_courier(self) -> AsyncCourier:
+        return AsyncCourier(self._settings)
 
     # Sessions
 
@@ -319,7 +329,7 @@ class AsyncSentrialClient(ClientCore):
 
     async def close(self, timeout: float | None = None) -> None:
         """See ``SentrialClient.close``."""
-        await self._close(timeout)
+        await self._courier.close_async(timeout)
 
     async def shutdown(self) -> None:
         """See ``SentrialClient.shutdown``."""
@@ -330,3 +340,26 @@ class AsyncSentrialClient(ClientCore):
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         await self.close()
+
+    async def _write(self, write: Write[T]) -> T:
+        if self._settings.batching.enabled or write.operation is None or not self._settings.api_key:
+            return self._enqueue(write)
+        try:
+            await self._courier.call_async(request_for([write.operation]))
+        except SentrialError as error:
+            self._complain(error)
+        return write.result
+
+    async def _read(self, session_id: str) -> Session:
+        try:
+            await self._courier.wait_async(self._settings.timeout)
+            answer = await self._courier.call_async(query(SESSION_QUERY, id=session_id))
+            return session_of(data_of(answer)["session"])
+        except Exception as error:
+            self._complain(error)
+            return Session()
+
+    async def _flush(self, timeout: float | None) -> bool:
+        seconds = self._settings.timeout if timeout is None else timeout
+        in_time = await self._courier.wait_async(seconds)
+        return self._flushed(in_time, seconds)

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from .core import ClientCore
+from .core import ClientCore, Write, session_of
+from .errors import SentrialError
+from .graphql import SESSION_QUERY, data_of, query, request_for
 from .interaction import Interaction
+from .types import Session
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -12,7 +15,8 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from .arguments import EventArguments, OutcomeArguments, StepArguments
-    from .types import Session
+
+T = TypeVar("T")
 
 
 class SentrialClient(ClientCore):
@@ -357,7 +361,7 @@ class SentrialClient(ClientCore):
 
         Never takes longer than ``timeout`` seconds (default: 5). Also runs at the end of the process.
         """
-        self._close(timeout)
+        self._courier.close(timeout)
 
     def shutdown(self) -> None:
         """The same as ``close``."""
@@ -368,3 +372,26 @@ class SentrialClient(ClientCore):
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+    def _write(self, write: Write[T]) -> T:
+        if self._settings.batching.enabled or write.operation is None or not self._settings.api_key:
+            return self._enqueue(write)
+        try:
+            self._courier.call(request_for([write.operation]))
+        except SentrialError as error:
+            self._complain(error)
+        return write.result
+
+    def _read(self, session_id: str) -> Session:
+        try:
+            self._courier.wait(self._settings.timeout)
+            answer = self._courier.call(query(SESSION_QUERY, id=session_id))
+            return session_of(data_of(answer)["session"])
+        except Exception as error:
+            self._complain(error)
+            return Session()
+
+    def _flush(self, timeout: float | None) -> bool:
+        seconds = self._settings.timeout if timeout is None else timeout
+        in_time = self._courier.wait(seconds)
+        return self._flushed(in_time, seconds)

@@ -1,21 +1,25 @@
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Callable, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, Generic, TypeVar, cast
 from uuid import uuid4
 
-from .config import BatcherConfig, PathLike, read_settings
-from .errors import ConfigurationError, ValidationError
+from .config import read_settings
+from .courier import Courier, close_when_collected
+from .errors import ConfigurationError, QueueFull, ServerUnavailable, ValidationError
 from .ids import new_id
 from .recorder import Recorder
-from .types import Session
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from .config import BatcherConfig, PathLike
     from .operation import Operation
+    from .outbox import DeliveryStats
     from .redact import PiiConfig
+    from .types import Session
 
 _log = logging.getLogger("sentrial")
 
@@ -44,6 +48,8 @@ _STATUSES: dict[str, tuple[str, bool | None]] = {
 class ClientCore:
     """What the synchronous and the asynchronous client have in common: everything but waiting."""
 
+    _courier: Courier
+
     def __init__(
         self,
         api_key: str | None = None,
@@ -67,8 +73,14 @@ class ClientCore:
             spool=spool,
         )
         self._recorder = Recorder(pii, self._settings.project_id)
+        self._courier = self._make_courier()
+        close_when_collected(self, self._courier)
         if not self._settings.api_key:
             self._complain(ConfigurationError("No API key: set SENTRIAL_API_KEY or give api_key. Nothing is recorded"))
+
+    def stats(self) -> DeliveryStats:
+        """What became of everything that was recorded in this process."""
+        return self._courier.outbox.stats()
 
     @property
     def api_url(self) -> str:
@@ -79,6 +91,23 @@ class ClientCore:
     def fail_silently(self) -> bool:
         """Whether what goes wrong is logged, and not raised."""
         return self._settings.fail_silently
+
+    def _make_courier(self) -> Courier:
+        return Courier(self._settings)
+
+    def _enqueue(self, write: Write[T]) -> T:
+        """Records it without waiting, whatever kind of client this is."""
+        if write.operation is not None and self._settings.api_key and not self._courier.submit(write.operation):
+            self._complain(QueueFull("Not recorded: the client is closed, or BatcherConfig.max_bytes wait to be sent"), logged=True)
+        return write.result
+
+    def _flushed(self, in_time: bool, seconds: float) -> bool:
+        failed = self._courier.outbox.collect_failure()
+        if failed is None and not in_time:
+            failed = ServerUnavailable(f"Not everything was delivered within {seconds} s")
+        if failed is not None:
+            self._complain(failed, logged=True)
+        return failed is None
 
     # What each method tells. These raise only with fail_silently=False.
 
@@ -101,7 +130,7 @@ class ClientCore:
             return self._recorder.complete_session(session_id, {"status": wire, "success": succeeded, **fields})
 
         write = self._make(reported, make)
-        return Write(Session(**reported), write.operation)  # type: ignore[typeddict-item]
+        return Write(cast("Session", reported), write.operation)
 
     def _tool_call(self, session_id: str, **fields: Any) -> Write[str]:
         if fields.get("status") is None:
@@ -157,18 +186,28 @@ class ClientCore:
             self._complain(error)
             return Write(result)
 
-    def _complain(self, error: Exception) -> None:
+    def _complain(self, error: Exception, *, logged: bool = False) -> None:
         """Raises it where the caller asked for that, logs it otherwise."""
         if not self._settings.fail_silently:
             raise error
+        if logged:
+            return
         expected = isinstance(error, (ConfigurationError, ValidationError))
         _log.warning("%s", error, exc_info=None if expected else error)
+
+
+def session_of(answer: Mapping[str, Any]) -> Session:
+    """A session as GraphQL gives it, in the names of ``sentrial.types``."""
+    named = {re.sub("[A-Z]", lambda letter: f"_{letter[0].lower()}", name): value for name, value in answer.items()}
+    if isinstance(named.get("status"), str):
+        named["status"] = named["status"].lower()
+    return cast("Session", named)
 
 
 def _outcome(status: str | None, success: bool | None) -> tuple[str, bool | None]:
     if status is None:
         return ("COMPLETED", True) if success is None or success else ("FAILED", False)
-    known = _STATUSES.get(status.lower()) if isinstance(status, str) else None
+    known = _STATUSES.get(str(status).lower())
     if known is None:
         raise ValidationError(f"status: expected success, error or cancelled, got {status!r:.40}")
     return known[0], known[1] if success is None else bool(success)

@@ -92,7 +92,7 @@ def _describe(value: Any, depth: int, above: tuple[int, ...]) -> Any:
     if isinstance(value, Mapping):
         return {_key(name): plain(inner) for name, inner in list(value.items())}
     if isinstance(value, tuple) and hasattr(value, "_asdict"):
-        return {name: plain(inner) for name, inner in zip(value._fields, value)}
+        return plain(value._asdict())
     if isinstance(value, (list, tuple, set, frozenset)):
         return [plain(inner) for inner in list(value)]
     for kinds, describe in _BY_TYPE:
