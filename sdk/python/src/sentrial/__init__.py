@@ -5,6 +5,11 @@ functions; ``sentrial.claude_code``, ``sentrial.langchain``, ``sentrial.openai``
 libraries. The shapes are in ``sentrial.types``.
 """
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from .async_client import AsyncSentrialClient
 from .client import SentrialClient
 from .config import BatcherConfig
@@ -35,6 +40,12 @@ from .interaction import AsyncInteraction, Interaction
 from .redact import PiiBuiltinPatterns, PiiConfig, PiiCustomPattern
 from .types import EventType
 from .version import __version__
+
+if TYPE_CHECKING:
+    from .anthropic import wrap_anthropic as wrap_anthropic
+    from .langchain import AsyncSentrialCallbackHandler as AsyncSentrialCallbackHandler
+    from .langchain import SentrialCallbackHandler as SentrialCallbackHandler
+    from .openai import wrap_openai as wrap_openai
 
 __all__ = [
     "AsyncInteraction",
@@ -72,3 +83,17 @@ __all__ = [
     "set_session_context",
     "tool",
 ]
+
+# Imported when asked for, as langchain-core may not be installed; so not in __all__, which `import *` asks for.
+_LAZY = {
+    "AsyncSentrialCallbackHandler": "langchain",
+    "SentrialCallbackHandler": "langchain",
+    "wrap_anthropic": "anthropic",
+    "wrap_openai": "openai",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(import_module(f".{_LAZY[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

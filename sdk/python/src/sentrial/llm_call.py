@@ -78,7 +78,7 @@ class LlmCall:
             for report in self._reports(answer, error):
                 told = report()
                 if inspect.iscoroutine(told):
-                    _finish_at_once(told)
+                    finish_at_once(told)
         except Exception as failure:
             _untracked(failure)
 
@@ -142,7 +142,7 @@ class LlmCall:
         return round((time.monotonic() - self._began) * 1_000)
 
 
-def _finish_at_once(work: Coroutine[Any, Any, Any]) -> None:
+def finish_at_once(work: Coroutine[Any, Any, Any]) -> None:
     """Runs a coroutine that waits for nothing: an asynchronous client that batches only notes what it is told."""
     try:
         work.send(None)
