@@ -7,13 +7,13 @@ of messages: they add no hooks, change no options, and pass on every message, an
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterable
+from collections.abc import AsyncGenerator, AsyncIterable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .claude_run import Ledger, Origin, Run, kind_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
     from types import TracebackType
 
     from .async_client import AsyncSentrialClient
@@ -66,7 +66,7 @@ def wrap_claude_agent(
     ) -> AsyncGenerator[Any, None]:
         options = _as_options(options)
         run = Run(origin, ledger, _resumed(options))
-        return _recorded(run, query(prompt=_overheard(run, prompt), options=options, **more))
+        return _Messages(run, query(prompt=_overheard(run, prompt), options=options, **more))
 
     return tracked_query
 
@@ -121,7 +121,7 @@ class TrackedClaudeClient:
     def receive_response(self) -> AsyncGenerator[Any, None]:
         """As the SDK's: the messages up to the result message."""
         run, self._run = self._run or self._new_run(), None
-        return _recorded(run, self._sdk_client.receive_response())
+        return _Messages(run, self._sdk_client.receive_response())
 
     async def _begin(self, prompt: str | AsyncIterable[dict[str, Any]], send: Callable[..., Any], *rest: Any, **more: Any) -> None:
         run = self._new_run()
@@ -136,6 +136,26 @@ class TrackedClaudeClient:
         run = Run(self._origin, self._ledger, self._resumed)
         self._resumed = None  # from the second turn on, the first one's totals are known
         return run
+
+
+class _Messages(AsyncGenerator[Any, None]):
+    """The recorded stream. Dropping it, as ``break`` does, ends the run at once."""
+
+    def __init__(self, run: Run, messages: AsyncIterator[Any]) -> None:
+        self._run = run
+        self._messages = _recorded(run, messages)
+
+    async def asend(self, value: None) -> Any:
+        return await self._messages.asend(value)
+
+    async def athrow(self, kind: Any, value: Any = None, trace: Any = None) -> Any:
+        return await self._messages.athrow(kind, value, trace)
+
+    async def aclose(self) -> None:
+        await self._messages.aclose()
+
+    def __del__(self) -> None:
+        self._run.abandon()
 
 
 async def _recorded(run: Run, messages: AsyncIterator[Any]) -> AsyncGenerator[Any, None]:

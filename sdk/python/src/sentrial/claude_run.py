@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
+from .at_once import finish_at_once
+from .context import get_current_session_id
 from .ids import new_id
 
 if TYPE_CHECKING:
@@ -141,6 +143,7 @@ class Run:
         self._ledger = ledger
         self._resumed = resumed
         self._began = time.monotonic()
+        self._above = get_current_session_id()
         self._prompts: list[str] = []
         self._root: _Scope | None = None
         self._children: dict[str, _Scope] = {}
@@ -150,6 +153,7 @@ class Run:
         self._output: Any = None
         self._result: Any = None
         self._completed = False
+        self._over = False
         self._off = False
 
     # What happens
@@ -174,21 +178,30 @@ class Run:
 
     async def end(self) -> None:
         """The stream ended by itself."""
-        if self._result is None:
-            await self._quietly(self._fail("The stream ended without a result"))
-        else:
-            await self._quietly(self._finish())
+        await self._stop("The stream ended without a result")
 
     async def interrupt(self) -> None:
         """The reader closed the stream. A run whose result was read is complete all the same."""
-        if self._result is None:
-            await self._quietly(self._fail(INTERRUPTED))
-        else:
-            await self._quietly(self._finish())
+        await self._stop(INTERRUPTED)
+
+    def abandon(self) -> None:
+        """The stream was dropped. Its ``interrupt`` would come too late for a client that is closed next."""
+        if self._root is None or self._over:
+            return
+        try:
+            finish_at_once(self.interrupt())
+        except Exception as error:
+            _log.debug("An abandoned run ends later: %s", error)
 
     async def fail(self, reason: str, error_type: str | None = None) -> None:
         """The stream raised. ``error_type``: what, where that is an error of the agent's."""
         await self._quietly(self._fail(reason, error_type))
+        self._over = True
+
+    async def _stop(self, missing: str) -> None:
+        if not self._over:
+            await self._quietly(self._fail(missing) if self._result is None else self._finish())
+            self._over = True
 
     async def _quietly(self, work: Coroutine[Any, Any, None]) -> None:
         if self._off:
@@ -254,18 +267,15 @@ class Run:
 
     async def _close_call(self, scope: _Scope, result: Any, structured: Any) -> None:
         tool_use_id = result.tool_use_id
-        call = scope.calls.pop(tool_use_id, None)
-        if call is None:
+        if tool_use_id not in scope.calls:
             return
+        launched = isinstance(structured, dict) and bool(structured.get("isAsync") or structured.get("status") == "async_launched")
+        if launched:  # a subagent that works on after this result
+            (await self._scope(tool_use_id)).in_background = True
+        call = scope.calls.pop(tool_use_id)
         failure = _text(result.content) or "The tool failed" if getattr(result, "is_error", None) else None
         await self._track(scope, tool_use_id, call, output=_output(result.content), failure=failure)
-        child = self._children.get(tool_use_id)
-        if child is None:
-            return
-        child.in_background = isinstance(structured, dict) and (
-            bool(structured.get("isAsync")) or structured.get("status") == "async_launched"
-        )
-        if not child.in_background:
+        if tool_use_id in self._children and not launched:
             await self._end_child(tool_use_id, failure, _output(result.content))
 
     async def _take_result(self, result: Any) -> None:
@@ -294,6 +304,7 @@ class Run:
                 root,
                 name=_headline(self._prompts[0]) if self._prompts else self._origin.agent,
                 agent_name=self._origin.agent,
+                parent_session_id=self._above,
                 metadata=self._metadata(),
                 user_input=self._input(),
             )

@@ -16,8 +16,8 @@ try:
 except ImportError as error:
     raise ImportError("The LangChain handlers need langchain-core: pip install 'sentrial[langchain]'") from error
 
+from .at_once import finish_at_once
 from .langchain_trace import Trace, described_messages
-from .llm_call import finish_at_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
+from .at_once import finish_at_once
 from .context import get_active_session
 from .default import default_client
 from .ids import new_id
 from .usage import Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable
 
     from .context import Client
 
@@ -140,16 +141,6 @@ class LlmCall:
 
     def _elapsed(self) -> int:
         return round((time.monotonic() - self._began) * 1_000)
-
-
-def finish_at_once(work: Coroutine[Any, Any, Any]) -> None:
-    """Runs a coroutine that waits for nothing: an asynchronous client that batches only notes what it is told."""
-    try:
-        work.send(None)
-    except StopIteration:
-        return
-    work.close()
-    raise RuntimeError("an AsyncSentrialClient without batching cannot record calls of a synchronous client")
 
 
 def _untracked(failure: Exception) -> None:

@@ -61,11 +61,15 @@ def tool_use(id: str, name: str, **input: Any) -> dict[str, Any]:
     return {"type": "tool_use", "id": id, "name": name, "input": input}
 
 
-def tool_result(id: str, content: Any, *, is_error: bool | None = None, parent: str | None = None, tool_use_result: Any = None) -> Step:
+def tool_result(
+    id: str, content: Any, *, is_error: bool | None = None, parent: str | None = None, tool_use_result: Any = None
+) -> Step:
     block = {"type": "tool_result", "tool_use_id": id, "content": content}
     if is_error is not None:
         block["is_error"] = is_error
-    return _message("user", message={"role": "user", "content": [block]}, parent_tool_use_id=parent, tool_use_result=tool_use_result)
+    return _message(
+        "user", message={"role": "user", "content": [block]}, parent_tool_use_id=parent, tool_use_result=tool_use_result
+    )
 
 
 def result(
@@ -102,7 +106,15 @@ def result(
     return _message("result", **{name: value for name, value in shape.items() if value is not None})
 
 
-def model_usage(model: str = "claude-sonnet-4-20250514", *, input: int, output: int, cache_read: int = 0, cache_creation: int = 0, cost: float = 0.0) -> dict[str, Any]:
+def model_usage(
+    model: str = "claude-sonnet-4-20250514",
+    *,
+    input: int,
+    output: int,
+    cache_read: int = 0,
+    cache_creation: int = 0,
+    cost: float = 0.0,
+) -> dict[str, Any]:
     """The totals of one model, as `modelUsage` of a result has them: cumulative over the run."""
     return {
         model: {

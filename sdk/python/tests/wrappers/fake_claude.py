@@ -15,6 +15,7 @@ file named by FAKE_CLAUDE_TRACE, with the arguments first.
 import json
 import os
 import sys
+from typing import Any
 
 
 def main() -> None:
@@ -31,14 +32,16 @@ def main() -> None:
                 play(step)
 
 
-def answer(request: dict) -> None:
-    response: dict = {}
+def answer(request: dict[str, Any]) -> None:
+    response: dict[str, Any] = {}
     if request["request"]["subtype"] == "initialize":
         response = {"commands": [], "output_style": "default", "models": [], "account": {}}
-    write({"type": "control_response", "response": {"subtype": "success", "request_id": request["request_id"], "response": response}})
+    write(
+        {"type": "control_response", "response": {"subtype": "success", "request_id": request["request_id"], "response": response}}
+    )
 
 
-def play(step: dict) -> None:
+def play(step: dict[str, Any]) -> None:
     if "emit" in step:
         write(step["emit"])
     elif "raw" in step:
@@ -51,11 +54,11 @@ def play(step: dict) -> None:
         os._exit(step["exit"])
 
 
-def write(message: dict) -> None:
+def write(message: dict[str, Any]) -> None:
     print(json.dumps(message), flush=True)
 
 
-def trace(entry: dict) -> None:
+def trace(entry: dict[str, Any]) -> None:
     path = os.environ.get("FAKE_CLAUDE_TRACE")
     if path:
         with open(path, "a", encoding="utf-8") as file:

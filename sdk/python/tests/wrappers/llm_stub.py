@@ -40,7 +40,8 @@ def start_llm_stub() -> Iterator[LlmStub]:
             if isinstance(answer, list):
                 self._stream(answer)
             else:
-                self._send(answer.get("status") if isinstance(answer.get("status"), int) else 200, answer)
+                status = answer.get("status")
+                self._send(status if isinstance(status, int) else 200, answer)
 
         def _send(self, status: int, answer: dict[str, Any]) -> None:
             payload = json.dumps(answer).encode()
@@ -82,8 +83,10 @@ def start_llm_stub() -> Iterator[LlmStub]:
 # OpenAI, chat completions
 
 
-def chat(content: str | None = "Hello!", *, tool_calls: list[dict[str, Any]] | None = None, model: str = "gpt-4o-mini-2024-07-18") -> dict[str, Any]:
-    message = {"role": "assistant", "content": content, "refusal": None}
+def chat(
+    content: str | None = "Hello!", *, tool_calls: list[dict[str, Any]] | None = None, model: str = "gpt-4o-mini-2024-07-18"
+) -> dict[str, Any]:
+    message: dict[str, Any] = {"role": "assistant", "content": content, "refusal": None}
     if tool_calls:
         message["tool_calls"] = tool_calls
     return {
@@ -99,7 +102,13 @@ def chat(content: str | None = "Hello!", *, tool_calls: list[dict[str, Any]] | N
 def chat_chunks(*words: str, usage: bool = True, tool_call: tuple[str, str] | None = None) -> list[dict[str, Any]]:
     def chunk(delta: dict[str, Any], finish: str | None = None) -> dict[str, Any]:
         choice = {"index": 0, "delta": delta, "finish_reason": finish, "logprobs": None}
-        return {"id": "chatcmpl-2", "object": "chat.completion.chunk", "created": 1, "model": "gpt-4o-mini-2024-07-18", "choices": [choice]}
+        return {
+            "id": "chatcmpl-2",
+            "object": "chat.completion.chunk",
+            "created": 1,
+            "model": "gpt-4o-mini-2024-07-18",
+            "choices": [choice],
+        }
 
     chunks = [chunk({"role": "assistant", "content": ""}), *(chunk({"content": word}) for word in words)]
     if tool_call:
@@ -107,7 +116,9 @@ def chat_chunks(*words: str, usage: bool = True, tool_call: tuple[str, str] | No
         start = {"index": 0, "id": "call_1", "type": "function", "function": {"name": name, "arguments": ""}}
         chunks.append(chunk({"tool_calls": [start]}))
         half = len(arguments) // 2
-        chunks += [chunk({"tool_calls": [{"index": 0, "function": {"arguments": part}}]}) for part in (arguments[:half], arguments[half:])]
+        chunks += [
+            chunk({"tool_calls": [{"index": 0, "function": {"arguments": part}}]}) for part in (arguments[:half], arguments[half:])
+        ]
     chunks.append(chunk({}, "tool_calls" if tool_call else "stop"))
     if usage:
         counted = {"prompt_tokens": 1000, "completion_tokens": 500, "total_tokens": 1500}
@@ -146,7 +157,12 @@ def response_events(text: str = "Hello!") -> list[dict[str, Any]]:
     events: list[dict[str, Any]] = [
         {"type": "response.created", "response": {**whole, "output": [], "status": "in_progress", "usage": None}},
         {"type": "response.output_item.added", "output_index": 0, "item": {**whole["output"][0], "content": []}},
-        {"type": "response.content_part.added", **item, "content_index": 0, "part": {"type": "output_text", "text": "", "annotations": []}},
+        {
+            "type": "response.content_part.added",
+            **item,
+            "content_index": 0,
+            "part": {"type": "output_text", "text": "", "annotations": []},
+        },
         {"type": "response.output_text.delta", **item, "content_index": 0, "delta": text, "logprobs": []},
         {"type": "response.output_text.done", **item, "content_index": 0, "text": text, "logprobs": []},
         {"type": "response.output_item.done", "output_index": 0, "item": whole["output"][0]},
@@ -167,11 +183,18 @@ def claude(*blocks: dict[str, Any], cache_read: int = 0, model: str = "claude-so
         "content": list(blocks) or [{"type": "text", "text": "Hello!"}],
         "stop_reason": "end_turn",
         "stop_sequence": None,
-        "usage": {"input_tokens": 1000, "output_tokens": 500, "cache_read_input_tokens": cache_read, "cache_creation_input_tokens": 0},
+        "usage": {
+            "input_tokens": 1000,
+            "output_tokens": 500,
+            "cache_read_input_tokens": cache_read,
+            "cache_creation_input_tokens": 0,
+        },
     }
 
 
-def claude_events(*words: str, tool: tuple[str, dict[str, Any]] | None = None, model: str = "claude-sonnet-4-20250514") -> list[dict[str, Any]]:
+def claude_events(
+    *words: str, tool: tuple[str, dict[str, Any]] | None = None, model: str = "claude-sonnet-4-20250514"
+) -> list[dict[str, Any]]:
     start = {**claude(model=model), "content": [], "stop_reason": None, "usage": {"input_tokens": 1000, "output_tokens": 1}}
     events: list[dict[str, Any]] = [
         {"type": "message_start", "message": start},
