@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sentrial import SentrialClient
+
 from .support.server import Project, Server, start_server
 
 if TYPE_CHECKING:
@@ -34,3 +36,10 @@ def _environment_of_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
+
+
+@pytest.fixture
+def client(project: Project) -> Iterator[SentrialClient]:
+    """A client of the real server, closed at the end."""
+    with SentrialClient(api_key=project.key, api_url=project.url) as opened:
+        yield opened

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
     from .config import Settings
     from .operation import Operation
+
+_log = logging.getLogger("sentrial")
 
 
 class AsyncCourier(Courier):
@@ -84,24 +87,37 @@ class AsyncCourier(Courier):
     async def close_async(self, timeout: float | None = None) -> None:
         """As ``close``. Cancelled, it leaves the rest to the thread."""
         deadline = time.monotonic() + (CLOSE_WITHIN if timeout is None else timeout)
+        loop = asyncio.get_running_loop()
         self.outbox.close()
-        if self.outbox.all_left():
+        if self._unfinished():
             self._ensure_driver()
         task = self._task
-        if task is not None and self._loop is asyncio.get_running_loop():
-            await asyncio.wait({task}, timeout=max(0.0, deadline - time.monotonic()))
+        if task is not None and not task.done() and self._loop is loop:
+            try:
+                await asyncio.wait({task}, timeout=max(0.0, deadline - time.monotonic()))
+            except asyncio.CancelledError:
+                task.cancel()
+                raise
+            self._finish()  # before the thread takes over what is left
             task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
-        client = self._clients.pop(asyncio.get_running_loop(), None)
+        elif self._thread is not None:
+            await loop.run_in_executor(None, self._thread.join, max(0.0, deadline - time.monotonic()))
+        client = self._clients.pop(loop, None)
         if client is not None:
             await client.aclose()
-        self.close(0.0 if task is not None else max(0.0, deadline - time.monotonic()))
+        self._finish()
+
+    def close_soon(self) -> None:
+        if self._has_task():
+            self.outbox.close()  # the task ends when it has delivered, or with its loop
+        else:
+            super().close_soon()
+
+    def _has_task(self) -> bool:
+        return self._task is not None and not self._task.done() and self._loop is not None and not self._loop.is_closed()
 
     def _ensure_driver(self) -> None:
-        if self._thread is not None:
-            return
-        if self._task is not None and not self._task.done() and self._loop is not None and not self._loop.is_closed():
+        if self._thread is not None or self._has_task():
             return
         try:
             loop = asyncio.get_running_loop()
@@ -112,6 +128,7 @@ class AsyncCourier(Courier):
             self.outbox.put_back(self.outbox.in_flight())
         self._loop = loop
         self._task = loop.create_task(self._run_task(), name="sentrial")
+        self._task.add_done_callback(self._task_ended)
 
     async def _run_task(self) -> None:
         loop = asyncio.get_running_loop()
@@ -138,10 +155,17 @@ class AsyncCourier(Courier):
                         signal.clear()
         finally:
             steps.close()
-            self.outbox.put_back(self.outbox.in_flight())
-            self.outbox.wake = self._signal.set
-            if not self.outbox.closed and self.outbox.all_left():  # the loop ends, and takes this task with it
-                self._start()
+
+    def _task_ended(self, task: asyncio.Task[None]) -> None:
+        """Also where the loop ended before the task began."""
+        if not task.cancelled() and task.exception() is not None:
+            _log.error("The delivery of events ended by a fault of the SDK; please report it", exc_info=task.exception())
+        self.outbox.wake = self._signal.set
+        self.outbox.put_back(self.outbox.in_flight())
+        if self.outbox.closed:
+            self.close_soon()
+        elif self.outbox.all_left():
+            self._start()
 
     async def _post(self, client: httpx.AsyncClient, request: Request) -> Response | Failure:
         try:

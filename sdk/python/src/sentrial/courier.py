@@ -78,22 +78,31 @@ class Courier:
     def close(self, timeout: float | None = None) -> None:
         """Tries to deliver for ``timeout`` seconds; then what is left goes to the spool, or is lost and logged."""
         deadline = time.monotonic() + (CLOSE_WITHIN if timeout is None else timeout)
-        _couriers.discard(self)
         self.outbox.close()
-        if self._thread is None and (self.outbox.all_left() or (self.spool is not None and self.spool.oldest())):
+        if self._thread is None and self._unfinished():
             self._start(deadline)
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():
             thread.join(max(0.0, deadline - time.monotonic()))
+        self._finish()
+
+    def _unfinished(self) -> bool:
+        return bool(self.outbox.all_left()) or (self.spool is not None and self.spool.oldest() is not None)
+
+    def _finish(self) -> None:
+        _couriers.discard(self)
         self._keep_what_is_left()
-        for connection in self._idle_connections:
-            connection.close()
+        while self._idle_connections:
+            self._idle_connections.pop().close()
 
     def close_soon(self) -> None:
         """Closes without waiting: the thread ends when it has delivered, or cannot."""
         self.outbox.close()
         if self._thread is None:
-            _couriers.discard(self)
+            if self._unfinished():
+                self._start()
+            else:
+                _couriers.discard(self)
 
     # The thread
 

@@ -29,7 +29,8 @@ SESSION = """query($id: ID!) { session(id: $id) {
   customMetrics promptTokens completionTokens totalTokens estimatedCost durationMs eventCount toolCallCount decisionCount
   llmCallCount stateChangeCount errorCount
   events(first: 100, after: AFTER) { pageInfo { hasNextPage endCursor } edges { node {
-    __typename id eventType reasoning estimatedCost durationMs totalTokens traceId spanId parentEventId branchName stateBefore stateAfter metadata clientTimestamp
+    __typename id eventType reasoning estimatedCost durationMs totalTokens traceId spanId
+    parentEventId branchName stateBefore stateAfter metadata clientTimestamp
     ... on ToolCallEvent { toolName toolInput toolOutput toolError status }
     ... on LlmDecisionEvent { alternativesConsidered chosen confidence }
     ... on LlmCallEvent { toolName model prompt response promptTokens completionTokens toolError status }
