@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from .errors import ValidationError
 from .ids import new_id
 from .operation import Operation
-from .redact import PiiConfig, Redactor
+from .redact import REDACTABLE, PiiConfig, Redactor
 from .serialize import to_json, to_json_value
 
 if TYPE_CHECKING:
@@ -29,7 +29,33 @@ _NAMES = {
     "token_count": "totalTokens",
     "timestamp": "clientTimestamp",
 }
-_NUMBERS = frozenset({"confidence", "estimatedCost", "durationMs"})
+# The fields of each input of the schema; a test compares them.
+_SESSION = frozenset(
+    {
+        "agentName", "assistantOutput", "completionTokens", "convoId", "customMetrics", "durationMs", "estimatedCost",
+        "failureReason", "id", "metadata", "name", "parentSessionId", "promptTokens", "status", "success", "summary",
+        "totalTokens", "userId", "userInput",
+    }
+)  # fmt: skip
+_EVENT = frozenset(
+    {
+        "branchName", "clientTimestamp", "durationMs", "estimatedCost", "id", "metadata", "parentEventId", "reasoning",
+        "sessionId", "spanId", "stateAfter", "stateBefore", "totalTokens", "traceId",
+    }
+)  # fmt: skip
+FIELDS = {
+    "createSession": _SESSION,
+    "updateSession": _SESSION,
+    "completeSession": _SESSION - {"agentName", "convoId", "name", "parentSessionId", "userId"},
+    "toolCall": _EVENT | {"status", "toolError", "toolInput", "toolName", "toolOutput"},
+    "decision": _EVENT | {"alternativesConsidered", "chosen", "confidence"},
+    "llmCall": _EVENT | {"completionTokens", "model", "prompt", "promptTokens", "response", "status", "toolError"},
+    "stateChange": _EVENT,
+    "error": _EVENT | {"errorMessage", "errorStack", "errorType", "recoverable", "recoveryAction", "toolError", "toolName"},
+}
+# What the server insists on, where it was given as None.
+_REQUIRED = {"toolCall": {"toolName": "unknown"}, "llmCall": {"model": "unknown"}, "error": {"errorMessage": ""}}
+_BOUNDS = {"confidence": 1.0, "estimatedCost": 1e9, "durationMs": 1e13}
 _COUNTS = frozenset({"promptTokens", "completionTokens", "totalTokens"})
 _TEXTS = frozenset(
     {
@@ -66,7 +92,7 @@ class Recorder:
         if self._project_id:
             given["metadata"] = {"project_id": self._project_id, **described} if metadata is None or described else metadata
         self._remember(id)
-        return self._operation("createSession", id, id, {"id": id, **self._input(given)})
+        return self._operation("createSession", id, id, {"id": id, **self._input("createSession", given)})
 
     def update_session(self, session_id: str, fields: Mapping[str, Any]) -> Operation:
         return self._change("updateSession", session_id, fields)
@@ -83,11 +109,11 @@ class Recorder:
         id = str(given.pop("event_id", None) or new_id("evt"))
         if given.get("timestamp") is None:
             given["timestamp"] = datetime.now(timezone.utc)
-        input = {"id": id, "sessionId": self._session(session_id), **self._input(given)}
+        input = {**_REQUIRED.get(kind, {}), "id": id, "sessionId": self._session(session_id), **self._input(kind, given)}
         return self._operation("event", id, str(session_id), input, wrap=kind)
 
     def _change(self, kind: Kind, session_id: str, fields: Mapping[str, Any]) -> Operation:
-        input = {"id": self._session(session_id), **self._input(fields)}
+        input = {"id": self._session(session_id), **self._input(kind, fields)}
         return self._operation(kind, new_id("upd"), str(session_id), input)
 
     def _session(self, session_id: object) -> str:
@@ -100,15 +126,16 @@ class Recorder:
             self._started.pop(next(iter(self._started)), None)
         self._started[session_id] = time.monotonic()
 
-    def _input(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+    def _input(self, kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
         """Wire names, without what is None, each value as the schema wants it."""
         input: dict[str, Any] = {}
         misfits: dict[str, Any] = {}
+        known = FIELDS[kind]
         for name, value in fields.items():
             if value is None:
                 continue
             wire = _NAMES.get(name) or _camel(name)
-            fitting = _fit(wire, value)
+            fitting = _fit(wire, value) if wire in known else None
             if fitting is None:
                 misfits[name] = value
             else:
@@ -125,17 +152,18 @@ class Recorder:
     def _redacted(self, redactor: Redactor, input: dict[str, Any]) -> dict[str, Any]:
         try:
             return redactor.redact(to_json_value(input))
-        except Exception:
-            _log.exception("Redaction failed: the event is sent without its content")
-            return {name: value for name, value in input.items() if name in _IDS or name in _NUMBERS or name in _COUNTS}
+        except Exception as error:  # no content leaves the process that was not looked through
+            _log.error("Redaction failed (%s): an event is sent without its content", type(error).__name__)
+            kept = {name: value for name, value in input.items() if name not in _OBJECTS and name != "alternativesConsidered"}
+            return {name: "[REDACTED]" if name in REDACTABLE else value for name, value in kept.items()}
 
 
 def _fit(wire: str, value: Any) -> Any:
     """The value as its field takes it, or None where it does not fit there."""
-    if wire in _NUMBERS:
-        return _number(value, at_most=1.0 if wire == "confidence" else None)
+    if wire in _BOUNDS:
+        return _number(value, _BOUNDS[wire])
     if wire in _COUNTS:
-        number = _number(value, at_most=2_147_483_647)
+        number = _number(value, 2_147_483_647)
         return None if number is None else int(number)
     if wire in _TEXTS:
         return value if type(value) is str else _text(value)
@@ -148,8 +176,8 @@ def _fit(wire: str, value: Any) -> Any:
         text = _text(value)
         return text if 0 < len(text) <= LONGEST_ID else None
     if wire == "alternativesConsidered":
-        plain = value if type(value) is list else to_json_value(value)
-        return plain if isinstance(plain, list) else [plain]
+        plain = to_json_value(value)
+        return ["null" if option is None else option for option in plain] if isinstance(plain, list) else [plain]
     if wire == "clientTimestamp":
         return _timestamp(value)
     if wire in ("recoverable", "success"):
@@ -162,20 +190,28 @@ def _text(value: Any) -> str:
     return plain if isinstance(plain, str) else to_json(plain).decode()
 
 
-def _number(value: Any, at_most: float | None) -> float | int | None:
+def _number(value: Any, most: float) -> float | int | None:
     if type(value) is not int and type(value) is not float:
         try:
             value = float(value)
         except (TypeError, ValueError, OverflowError):
             return None
-    return value if 0 <= value < 1e9 * 1e4 and (at_most is None or value <= at_most) else None
+    return value if 0 <= value <= most else None
 
 
-def _timestamp(value: Any) -> Any:
-    if isinstance(value, datetime):
-        aware = value if value.tzinfo is not None else value.astimezone()
-        return aware.astimezone(timezone.utc).isoformat(timespec="milliseconds")
-    return value if isinstance(value, str) else None
+def _timestamp(value: Any) -> str | None:
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value.replace("Z", "+00:00"))
+        except ValueError:
+            return None
+    if not isinstance(value, datetime):
+        return None
+    try:
+        moment = value.astimezone(timezone.utc)  # a naive one is local time
+    except (OverflowError, ValueError):
+        return None
+    return moment.isoformat(timespec="milliseconds") if moment.year >= 1970 else None
 
 
 def _camel(name: str) -> str:

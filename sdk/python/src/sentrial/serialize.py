@@ -20,7 +20,7 @@ DEEPEST = 100
 LONGEST_TEXT_OF_UNKNOWN = 1_000
 LARGEST_ARRAY = 10_000
 
-# Larger integers than a double can hold are sent in hexadecimal.
+# Larger integers than a double can hold, which Python may refuse to write out, are sent in hexadecimal.
 _FITS = 1 << 1_023
 _BRACKETS = re.compile(r"[{}\[\]]")
 
@@ -100,10 +100,9 @@ def _describe(value: Any, depth: int, above: tuple[int, ...]) -> Any:
             return describe(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: plain(getattr(value, field.name, None)) for field in dataclasses.fields(value)}
-    for method in ("model_dump", "dict"):  # pydantic 2 and 1
-        dump = getattr(value, method, None)
-        if callable(dump) and hasattr(type(value), "__fields__") and not isinstance(value, type):
-            return plain(dump())
+    for mark, method in (("__pydantic_fields__", "model_dump"), ("__fields__", "dict")):  # pydantic 2 and 1
+        if hasattr(type(value), mark) and callable(getattr(value, method, None)):
+            return plain(getattr(value, method)())
     if type(value).__module__.partition(".")[0] == "numpy" and hasattr(value, "tolist"):
         if getattr(value, "size", 0) > LARGEST_ARRAY:
             return f"<{type(value).__name__} of {value.dtype}, shape {value.shape}>"
