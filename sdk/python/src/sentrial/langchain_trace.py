@@ -59,6 +59,8 @@ class _Run:
     began: float = field(default_factory=time.monotonic)
     timestamp: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
     input: Any = None
+    waits: bool = False
+    """For a human, who will resume it with a new run."""
 
 
 @dataclass
@@ -100,7 +102,7 @@ class Trace:
             if run is None:
                 return []
             reports = self._refused(run, outputs)
-        if run.parent is None and not (isinstance(outputs, Mapping) and "__interrupt__" in outputs):
+        if run.parent is None and not run.waits:
             output = _words(outputs, _OUTPUTS)
             reports.append(self._completion(run, success=True, assistant_output=output))
         return reports
@@ -111,7 +113,9 @@ class Trace:
             told, ended = self._told is error, run is not None and run.parent is None
             if ended:
                 self._forget(run_id)
-        if run is None or not ended or _is_control_flow(error):
+            elif run is not None and _is_a(error, "GraphInterrupt"):
+                self._root_of(run).waits = True
+        if run is None or not ended or _is_a(error, "GraphBubbleUp"):
             return []
         if isinstance(error, Exception):
             failure = _failure(error)
@@ -188,7 +192,7 @@ class Trace:
         return self._tool_ended(run_id, _plain(content), None)
 
     def tool_error(self, run_id: UUID, error: BaseException) -> list[Report]:
-        if _is_control_flow(error):  # the graph waits for a human, or goes on elsewhere
+        if _is_a(error, "GraphBubbleUp"):  # the graph waits for a human, or goes on elsewhere
             with self._lock:
                 self._runs.pop(run_id, None)
             return []
@@ -221,6 +225,10 @@ class Trace:
     def _start(self, run_id: UUID, run: _Run) -> None:
         with self._lock:
             self._runs.setdefault(run_id, run)
+
+    def _root_of(self, run: _Run) -> _Run:
+        above = self._runs.get(run.parent) if run.parent else None
+        return run if above is None else self._root_of(above)
 
     def _forget(self, root: UUID) -> None:
         """What a failed agent left open: its runs cannot end any more."""
@@ -504,9 +512,9 @@ def _thought(log: str) -> str | None:
     return re.sub(r"^\s*Thought\s*:", "", thought).strip() or None
 
 
-def _is_control_flow(error: BaseException) -> bool:
-    """LangGraph raises to pause for a human, and to go to another graph's node."""
-    return any(cls.__name__ == "GraphBubbleUp" for cls in type(error).__mro__)
+def _is_a(error: BaseException, name: str) -> bool:
+    """By name: LangGraph raises a GraphInterrupt to wait for a human, other GraphBubbleUps to go on elsewhere."""
+    return any(cls.__name__ == name for cls in type(error).__mro__)
 
 
 def _failure(error: BaseException) -> dict[str, str]:

@@ -182,7 +182,7 @@ _ROUTES: dict[str, Dialect] = {
 
 def _message(message: dict[str, Any]) -> Any:
     """A message that is words alone as those words."""
-    rest = {name for name in message if name not in ("role", "content", "annotations")}
+    rest = {name for name in message if name not in ("role", "content", "annotations", "parsed")}
     return message.get("content") if not rest else message
 
 

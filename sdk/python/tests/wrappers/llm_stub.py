@@ -174,7 +174,7 @@ def response_events(text: str = "Hello!") -> list[dict[str, Any]]:
 # Anthropic
 
 
-def claude(*blocks: dict[str, Any], cache_read: int = 0, model: str = "claude-sonnet-4-20250514") -> dict[str, Any]:
+def claude(*blocks: dict[str, Any], cache_read: int = 0, model: str = "claude-sonnet-4-6") -> dict[str, Any]:
     return {
         "id": "msg_1",
         "type": "message",
@@ -193,7 +193,7 @@ def claude(*blocks: dict[str, Any], cache_read: int = 0, model: str = "claude-so
 
 
 def claude_events(
-    *words: str, tool: tuple[str, dict[str, Any]] | None = None, model: str = "claude-sonnet-4-20250514"
+    *words: str, tool: tuple[str, dict[str, Any]] | None = None, model: str = "claude-sonnet-4-6"
 ) -> list[dict[str, Any]]:
     start = {**claude(model=model), "content": [], "stop_reason": None, "usage": {"input_tokens": 1000, "output_tokens": 1}}
     events: list[dict[str, Any]] = [
@@ -212,6 +212,6 @@ def claude_events(
             {"type": "content_block_stop", "index": 1},
         ]
     stop = {"stop_reason": "tool_use" if tool else "end_turn", "stop_sequence": None}
-    events.append({"type": "message_delta", "delta": stop, "usage": {"output_tokens": 500}})
+    events.append({"type": "message_delta", "delta": stop, "usage": {"input_tokens": 1000, "output_tokens": 500}})
     events.append({"type": "message_stop"})
     return events
