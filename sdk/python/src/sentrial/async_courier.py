@@ -66,7 +66,8 @@ class AsyncCourier(Courier):
                 await asyncio.sleep(step.seconds or 0)
 
     async def wait_async(self, timeout: float) -> bool:
-        """Whether all that was recorded until now is settled within ``timeout`` seconds."""
+        """As ``wait``."""
+        deadline = time.monotonic() + timeout
         loop = asyncio.get_running_loop()
         settled = asyncio.Event()
 
@@ -82,7 +83,9 @@ class AsyncCourier(Courier):
             return False
         finally:
             self.outbox.forget_waiter(call)
-        return True
+        while self._spooling() and time.monotonic() < deadline:
+            await asyncio.sleep(0.02)
+        return not self._spooling()
 
     async def close_async(self, timeout: float | None = None) -> None:
         """As ``close``. Cancelled, it leaves the rest to the thread."""

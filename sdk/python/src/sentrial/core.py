@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Callable, Generic, TypeVar, cast
 from uuid import uuid4
 
 from .config import read_settings
+from .context import get_session_context
 from .courier import Courier, close_when_collected
 from .errors import ConfigurationError, QueueFull, ServerUnavailable, ValidationError
 from .ids import new_id
@@ -72,11 +73,21 @@ class ClientCore:
             batching=batching,
             spool=spool,
         )
+        self.current_state: dict[str, Any] = {}
+        """What ``update_state`` was told."""
         self._recorder = Recorder(pii, self._settings.project_id)
         self._courier = self._make_courier()
         close_when_collected(self, self._courier)
         if not self._settings.api_key:
             self._complain(ConfigurationError("No API key: set SENTRIAL_API_KEY or give api_key. Nothing is recorded"))
+
+    def update_state(self, key: str, value: Any) -> None:
+        """Keeps a value of the agent's state in ``current_state``; in an active session, reports the change too."""
+        before = dict(self.current_state)
+        self.current_state[key] = value
+        session_id = get_session_context()
+        if session_id is not None:
+            self._enqueue(self._state_change(session_id, state_before=before, state_after=self.current_state))
 
     def stats(self) -> DeliveryStats:
         """What became of everything that was recorded in this process."""

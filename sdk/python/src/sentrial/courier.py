@@ -66,14 +66,20 @@ class Courier:
             self._idle_connections.append(connection)
 
     def wait(self, timeout: float) -> bool:
-        """Whether all that was recorded until now is settled within ``timeout`` seconds."""
+        """Whether all that was recorded until now is settled, and the spool empty, within ``timeout`` seconds."""
+        deadline = time.monotonic() + timeout
         settled = threading.Event()
         self.outbox.when_settled(settled.set)
         if not settled.is_set() and self._thread is None:
             self._start()
         done = settled.wait(timeout)
         self.outbox.forget_waiter(settled.set)
-        return done
+        while done and self._spooling() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        return done and not self._spooling()
+
+    def _spooling(self) -> bool:
+        return self.spool is not None and self.spool.may_hold_more
 
     def close(self, timeout: float | None = None) -> None:
         """Tries to deliver for ``timeout`` seconds; then what is left goes to the spool, or is lost and logged."""

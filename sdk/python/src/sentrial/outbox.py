@@ -156,6 +156,7 @@ class Outbox:
         now = time.monotonic()
         taken: list[Operation] = []
         size = 0
+        largest = min(LARGEST_BATCH_BYTES, self._config.max_bytes // 4)
         with self._lock:
             later = []
             for moment, operation in self._deferred:
@@ -165,7 +166,7 @@ class Outbox:
                 else:
                     later.append((moment, operation))
             self._deferred = later
-            while self._queue and len(taken) < LARGEST_BATCH and (not taken or size + self._queue[0].weight <= LARGEST_BATCH_BYTES):
+            while self._queue and len(taken) < LARGEST_BATCH and (not taken or size + self._queue[0].weight <= largest):
                 operation = self._queue.popleft()
                 taken.append(operation)
                 size += operation.weight

@@ -107,6 +107,9 @@ class Recorder:
         """``kind`` is a field of EventInput: toolCall, decision, llmCall, stateChange or error."""
         given = dict(fields)
         id = str(given.pop("event_id", None) or new_id("evt"))
+        metadata = given.get("metadata")
+        if given.get("duration_ms") is None and isinstance(metadata, dict):
+            given["duration_ms"] = metadata.get("duration_ms")  # where the published package puts it
         if given.get("timestamp") is None:
             given["timestamp"] = datetime.now(timezone.utc)
         input = {**_REQUIRED.get(kind, {}), "id": id, "sessionId": self._session(session_id), **self._input(kind, given)}

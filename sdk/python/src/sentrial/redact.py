@@ -14,7 +14,7 @@ REDACTABLE = frozenset(
     {
         "userInput", "assistantOutput", "toolInput", "toolOutput", "toolError", "metadata", "reasoning", "failureReason",
         "summary", "prompt", "response", "errorMessage", "errorStack", "recoveryAction", "alternativesConsidered",
-        "chosen", "stateBefore", "stateAfter", "customMetrics", "name",
+        "chosen", "stateBefore", "stateAfter", "customMetrics", "name", "agentName",
     }
 )  # fmt: skip
 

@@ -72,6 +72,11 @@ class Spool:
             return files[0], operations
         return None
 
+    @property
+    def may_hold_more(self) -> bool:
+        """False once it was seen empty, until something is written."""
+        return self._maybe_more
+
     def remove(self, path: Path) -> None:
         with contextlib.suppress(OSError):
             path.unlink()
