@@ -68,12 +68,6 @@ def recorded(project: Project, user_id: str) -> Recorded:
     return Recorded(project, user_id)
 
 
-@pytest.fixture
-def client(project: Project) -> Iterator[SentrialClient]:
-    with SentrialClient(api_key=project.key, api_url=project.url) as client:
-        yield client
-
-
 @pytest_asyncio.fixture
 async def async_client(project: Project) -> AsyncIterator[AsyncSentrialClient]:
     async with AsyncSentrialClient(api_key=project.key, api_url=project.url) as client:
@@ -97,7 +91,7 @@ def claude(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeClaude:
     """Makes ``claude-agent-sdk`` start the fake, found as the real one is, in an environment built from nothing."""
     transport = pytest.importorskip("claude_agent_sdk._internal.transport.subprocess_cli").SubprocessCLITransport
     for name in os.environ:
-        if name not in ("PATH", "LANG", "VIRTUAL_ENV"):
+        if name not in ("PATH", "LANG") and not name.startswith(("SENTRIAL_", "PYTEST_")):
             monkeypatch.delenv(name)
     folder = tmp_path / "bin"
     folder.mkdir()
