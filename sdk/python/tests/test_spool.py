@@ -89,7 +89,13 @@ def test_sent_by_two_processes_it_is_stored_once(project: Project, tmp_path: Pat
     folder = Spool(str(tmp_path), project.url, project.key)._folder
     folder.mkdir()
     written.rename(folder / written.name)
-    program = "import sentrial, sys\nsys.stdin.readline()\nclient = sentrial.SentrialClient()\nclient.flush()\nprint(client.stats().refused)"
+    program = """
+    import sentrial, sys
+    sys.stdin.readline()
+    client = sentrial.SentrialClient()
+    client.flush()
+    print(client.stats().refused)
+    """
     environment = {**project.environment(), "SENTRIAL_SPOOL_DIR": str(tmp_path)}
     both = [start_program(program, environment) for _ in range(2)]
     for started in both:

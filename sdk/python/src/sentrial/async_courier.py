@@ -83,7 +83,7 @@ class AsyncCourier(Courier):
             return False
         finally:
             self.outbox.forget_waiter(call)
-        while self._spooling() and time.monotonic() < deadline:
+        while self._spooling() and time.monotonic() < deadline:  # noqa: ASYNC110 (the thread may be who empties it)
             await asyncio.sleep(0.02)
         return not self._spooling()
 
