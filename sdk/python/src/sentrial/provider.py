@@ -71,7 +71,11 @@ def _post(post: Callable[..., Any], routes: Mapping[str, Dialect], target: Targe
         except BaseException as error:
             call.end(error=error)
             raise
-        return _Listener(dialect, call).hear(result)
+        try:
+            _Listener(dialect, call).hear(result)
+        except Exception as error:
+            _unrecorded(error)
+        return result
 
     return listening_post
 
@@ -87,7 +91,11 @@ def _async_post(post: Callable[..., Any], routes: Mapping[str, Dialect], target:
         except BaseException as error:
             await call.aend(error=error)
             raise
-        return await _Listener(dialect, call).ahear(result)
+        try:
+            await _Listener(dialect, call).ahear(result)
+        except Exception as error:
+            _unrecorded(error)
+        return result
 
     return listening_post
 
@@ -103,8 +111,12 @@ def _begin(
         details = {**_parameters(body), "stream": bool(request.get("stream"))}
         return dialect, target.begin(dialect.provider, str(body.get("model") or "unknown"), dialect.prompt(body), details)
     except Exception as error:
-        _log.warning("A model call is not recorded: %s: %s", type(error).__name__, error)
+        _unrecorded(error)
         return None, None
+
+
+def _unrecorded(error: Exception) -> None:
+    _log.warning("A model call is not recorded: %s: %s", type(error).__name__, error)
 
 
 class _Listener:
@@ -114,20 +126,19 @@ class _Listener:
         self._dialect = dialect
         self._call = call
 
-    def hear(self, result: Any) -> Any:
+    def hear(self, result: Any) -> None:
         if _is_stream(result):
             assembly = self._dialect.assembly()
             result._iterator = self._tee(result._iterator, assembly)
             result.close = self._ending(result.close, assembly)
         elif _is_unread(result):
-            self._on_parse(result, self.hear)
+            self._on_parse(result)
         elif _is_raw(result):
             self.hear(_parsed(result))
         else:
             self._call.end(self._read(result))
-        return result
 
-    async def ahear(self, result: Any) -> Any:
+    async def ahear(self, result: Any) -> None:
         if _is_stream(result):
             assembly = self._dialect.assembly()
             result._iterator = self._atee(result._iterator, assembly)
@@ -138,7 +149,6 @@ class _Listener:
             await self.ahear(_parsed(result))
         else:
             await self._call.aend(self._read(result))
-        return result
 
     def _tee(self, events: Iterator[Any], assembly: Assembly) -> Iterator[Any]:
         try:
@@ -180,11 +190,13 @@ class _Listener:
 
         return ending_close
 
-    def _on_parse(self, response: Any, hear: Callable[[Any], Any]) -> None:
+    def _on_parse(self, response: Any) -> None:
         parse = response.parse
 
         def heard_parse(*args: Any, **options: Any) -> Any:
-            return hear(parse(*args, **options))
+            result = parse(*args, **options)
+            self.hear(result)
+            return result
 
         response.parse = heard_parse
 
@@ -192,7 +204,9 @@ class _Listener:
         parse = response.parse
 
         async def heard_parse(*args: Any, **options: Any) -> Any:
-            return await self.ahear(await parse(*args, **options))
+            result = await parse(*args, **options)
+            await self.ahear(result)
+            return result
 
         response.parse = heard_parse
 
