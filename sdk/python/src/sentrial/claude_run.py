@@ -288,7 +288,8 @@ class Run:
         for name in ("session_id", "subtype", "num_turns", "duration_api_ms", "stop_reason", "terminal_reason"):
             value = getattr(result, name, None)
             self._facts["claude_session_id" if name == "session_id" else name] = value
-        self._facts["usage"] = getattr(result, "usage", None)
+        usage = getattr(result, "usage", None) or {}
+        self._facts["usage"] = {name: count for name, count in usage.items() if isinstance(count, int) and count} or None
         self._facts["total_cost_usd"] = getattr(result, "total_cost_usd", None)
         self._facts["permission_denials"] = getattr(result, "permission_denials", None) or None
         self._completed = False
