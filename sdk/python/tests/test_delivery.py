@@ -147,7 +147,7 @@ def test_a_child_forked_while_many_threads_record_does_not_hang(project: Project
     stop = threading.Event()
 
     def work() -> None:
-        while not stop.wait(0.002):
+        while not stop.wait(0.01):
             client.track_tool_call(session, "busy")
 
     threads = [threading.Thread(target=work) for _ in range(3)]
