@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 INTERRUPTED = "Session interrupted (generator closed early)"
 CANCELLED = "Session interrupted (task cancelled)"
+RUNS_REMEMBERED = 10_000
 
 _ROLES = {"human": "user", "ai": "assistant", "AIMessageChunk": "assistant", "HumanMessageChunk": "user"}
 # Where the words are, in what chains take and give.
@@ -52,6 +53,7 @@ class _Run:
     """A run that LangChain told us of, until it ends. ``of`` says what of; None is a chain."""
 
     parent: UUID | None
+    root: UUID
     name: str | None
     metadata: Mapping[str, Any]
     of: _RunOfTool | _RunOfModel | None = None
@@ -67,6 +69,7 @@ class _Run:
 class _Wanted:
     """A tool call that a model asked for, until the tool starts, or is refused without having started."""
 
+    root: UUID
     name: str
     args: Any
     reasoning: str | None
@@ -93,7 +96,7 @@ class Trace:
     # Chains: agents, graphs, their nodes, and the steps of those
 
     def chain_start(self, run_id: UUID, parent: UUID | None, name: str | None, metadata: Any, inputs: Any) -> list[Report]:
-        self._start(run_id, _Run(parent, name, metadata or {}, input=inputs if parent is None else None))
+        self._start(run_id, parent, name, metadata or {}, input=inputs if parent is None else None)
         return []
 
     def chain_end(self, run_id: UUID, outputs: Any) -> list[Report]:
@@ -102,6 +105,7 @@ class Trace:
             if run is None:
                 return []
             reports = self._refused(run, outputs)
+            self._forget(run_id, run)
         if run.parent is None and not run.waits:
             output = _words(outputs, _OUTPUTS)
             reports.append(self._completion(run, success=True, assistant_output=output))
@@ -110,12 +114,13 @@ class Trace:
     def chain_error(self, run_id: UUID, error: BaseException) -> list[Report]:
         with self._lock:
             run = self._runs.pop(run_id, None)
-            told, ended = self._told is error, run is not None and run.parent is None
-            if ended:
-                self._forget(run_id)
-            elif run is not None and _is_a(error, "GraphInterrupt"):
-                self._root_of(run).waits = True
-        if run is None or not ended or _is_a(error, "GraphBubbleUp"):
+            if run is None:
+                return []
+            told = self._told is error
+            self._forget(run_id, run)
+            if run.root in self._runs and _is_a(error, "GraphInterrupt"):
+                self._runs[run.root].waits = True
+        if run.parent is not None or _is_a(error, "GraphBubbleUp"):
             return []
         if isinstance(error, Exception):
             failure = _failure(error)
@@ -139,7 +144,7 @@ class Trace:
             if isinstance(value, (str, int, float)) and setting not in ("model", "model_name", "_type", "stream")
         }
         of = _RunOfModel(str(model), prompt, described.get("ls_provider"), settings)
-        self._start(run_id, _Run(parent, name, described, of))
+        self._start(run_id, parent, name, described, of)
         return []
 
     def model_token(self, run_id: UUID) -> None:
@@ -182,7 +187,7 @@ class Trace:
                 wanted = self._take_wanted(name, input, call_id)
                 reasoning = self._take_thought(parent, name) or (wanted.reasoning if wanted else None)
                 of = _RunOfTool(name, input, reasoning if self._chain_of_thought else None, call_id)
-                self._start(run_id, _Run(parent, name, metadata or {}, of))
+                self._start(run_id, parent, name, metadata or {}, of)
         return []
 
     def tool_end(self, run_id: UUID, output: Any) -> list[Report]:
@@ -197,7 +202,9 @@ class Trace:
                 self._runs.pop(run_id, None)
             return []
         with self._lock:
-            self._told = error
+            run = self._runs.get(run_id)
+            if run is not None and run.parent is not None:
+                self._told = error
         return self._tool_ended(run_id, None, _failure(error))
 
     # Classic agents
@@ -222,19 +229,29 @@ class Trace:
 
     # What they share
 
-    def _start(self, run_id: UUID, run: _Run) -> None:
+    def _start(
+        self,
+        run_id: UUID,
+        parent: UUID | None,
+        name: str | None,
+        metadata: Mapping[str, Any],
+        of: _RunOfTool | _RunOfModel | None = None,
+        input: Any = None,
+    ) -> None:
         with self._lock:
-            self._runs.setdefault(run_id, run)
+            above = self._runs.get(parent) if parent else None
+            self._runs.setdefault(run_id, _Run(parent, above.root if above else run_id, name, metadata, of, input=input))
+            if len(self._runs) > RUNS_REMEMBERED:  # of some the end is never told
+                del self._runs[next(iter(self._runs))]
 
-    def _root_of(self, run: _Run) -> _Run:
-        above = self._runs.get(run.parent) if run.parent else None
-        return run if above is None else self._root_of(above)
-
-    def _forget(self, root: UUID) -> None:
-        """What a failed agent left open: its runs cannot end any more."""
-        self._wanted.clear()
-        for key in [key for key in self._thoughts if key[0] == root]:
+    def _forget(self, run_id: UUID, run: _Run) -> None:
+        """What an ended chain left open: it cannot end any more."""
+        for key in [key for key in self._thoughts if key[0] == run_id]:
             del self._thoughts[key]
+        if run.parent is None:
+            self._told = None
+            self._wanted = {id: wanted for id, wanted in self._wanted.items() if wanted.root != run_id}
+            self._runs = {id: other for id, other in self._runs.items() if other.root != run_id}
 
     def _event(self, run: _Run) -> dict[str, Any]:
         return {
@@ -335,7 +352,8 @@ class Trace:
         words = _text(getattr(message, "content", None)) or _text(_reasoning_content(message)) or None
         for call in calls:
             call_id = str(call.get("id") or new_id("call"))
-            self._wanted[call_id] = _Wanted(str(call.get("name")), call.get("args"), words)
+            if run.parent is not None:  # a model by itself is not asked to see to it
+                self._wanted[call_id] = _Wanted(run.root, str(call.get("name")), call.get("args"), words)
         if not calls or words is None or not self._chain_of_thought:
             return []
         return [self._decision(run, words, ", ".join(str(call.get("name")) for call in calls))]
@@ -362,7 +380,7 @@ class Trace:
             if wanted is not None and self._tool_errors:
                 reasoning = wanted.reasoning if self._chain_of_thought else None
                 of = _RunOfTool(wanted.name, wanted.args, reasoning, call_id)
-                refused = _Run(run.parent, wanted.name, run.metadata, of)
+                refused = _Run(run.parent, run.root, wanted.name, run.metadata, of)
                 reports.append(self._tool_call(refused, of, None, {"message": _text(message.content)}, None))
         return reports
 

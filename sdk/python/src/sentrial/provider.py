@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("sentrial")
 
+_LISTENS_TO = "_sentrial_listens_to"
+
 
 class Assembly(Protocol):
     """Puts the events of a stream together."""
@@ -40,14 +42,23 @@ class Dialect(Protocol):
 
 
 def listen(client: Any, routes: Mapping[str, Dialect], target: Target) -> None:
-    """Makes ``client`` report what it posts to ``routes``; so do the copies that it makes of itself."""
-    post = getattr(client.post, "__wrapped__", client.post)  # wrapped anew, it reports only to the new target
-    client.post = (_async_post if inspect.iscoroutinefunction(post) else _post)(post, routes, target)
-    for name, value in list(vars(client).items()):
-        if hasattr(value, "_post"):  # a resource keeps the `post` that it was made with
-            setattr(client, name, type(value)(client))
-    copy = getattr(client.copy, "__wrapped__", client.copy)
-    client.copy = client.with_options = _copy(copy, routes, target)
+    """Makes ``client`` report what it posts to ``routes``; so do the copies that it makes of itself.
+
+    One that was made to report before reports to the new target alone. What is no such client is left as it is.
+    """
+    try:
+        post, copy = _original(client.post), _original(client.copy)
+        client.post = (_async_post if inspect.iscoroutinefunction(post) else _post)(post, routes, target)
+        for name, value in list(vars(client).items()):
+            if hasattr(value, "_post"):  # a resource keeps the `post` that it was made with
+                setattr(client, name, type(value)(client))
+        client.copy = client.with_options = _copy(copy, routes, target)
+    except Exception as error:
+        _log.warning("The calls of this %s are not recorded: %s: %s", type(client).__name__, type(error).__name__, error)
+
+
+def _original(method: Callable[..., Any]) -> Callable[..., Any]:
+    return getattr(method, _LISTENS_TO, method)
 
 
 def _copy(copy: Callable[..., Any], routes: Mapping[str, Dialect], target: Target) -> Callable[..., Any]:
@@ -57,6 +68,7 @@ def _copy(copy: Callable[..., Any], routes: Mapping[str, Dialect], target: Targe
         listen(made, routes, target)
         return made
 
+    setattr(listening_copy, _LISTENS_TO, copy)
     return listening_copy
 
 
@@ -77,6 +89,7 @@ def _post(post: Callable[..., Any], routes: Mapping[str, Dialect], target: Targe
             _unrecorded(error)
         return result
 
+    setattr(listening_post, _LISTENS_TO, post)
     return listening_post
 
 
@@ -97,6 +110,7 @@ def _async_post(post: Callable[..., Any], routes: Mapping[str, Dialect], target:
             _unrecorded(error)
         return result
 
+    setattr(listening_post, _LISTENS_TO, post)
     return listening_post
 
 

@@ -452,5 +452,10 @@ def test_runs_are_forgotten_when_they_end(client: SentrialClient, session_id: st
     agent.invoke(ASK, config={"callbacks": [handler]})
     with pytest.raises(RuntimeError):
         create_agent(scripted(calling("broken", {"city": "x"})), [broken]).invoke(ASK, config={"callbacks": [handler]})
+    stream = create_agent(scripted("Hi"), [add]).stream(ASK, config={"callbacks": [handler]})
+    next(stream)
+    del stream
+    scripted(calling("add", {"a": 2, "b": 3})).invoke("Hello", config={"callbacks": [handler]})
     trace = handler._trace
+    assert trace._told is None
     assert (trace._runs, trace._wanted, dict(trace._thoughts)) == ({}, {}, {})

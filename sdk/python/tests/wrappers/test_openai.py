@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import gc
 from typing import TYPE_CHECKING, Any
 
@@ -311,3 +312,29 @@ def test_a_server_that_is_gone_or_a_client_that_raises_changes_nothing(llm: LlmS
         assert openai.chat.completions.create(model="gpt-4o-mini", messages=MESSAGES).choices[0].message.content == "Hello!"
         assert len(list(openai.chat.completions.create(model="gpt-4o-mini", messages=MESSAGES, stream=True))) == 4
         gone.close(timeout=0.1)
+
+
+def test_what_is_no_client_is_given_back_as_it_is() -> None:
+    thing = object()
+    assert wrap_openai(thing) is thing
+
+
+def test_what_another_library_put_around_post_stays(
+    llm: LlmStub, client: SentrialClient, session_id: str, recorded: Recorded
+) -> None:
+    seen: list[str] = []
+    openai = openai_of(llm)
+    post: Any = openai.post
+
+    @functools.wraps(post)
+    def instrumented(path: str, **request: Any) -> Any:
+        seen.append(path)
+        return post(path, **request)
+
+    openai.post = instrumented  # type: ignore[method-assign]
+    llm.then(chat("Hello!"))
+    wrap_openai(openai, sentrial_client=client, session_id=session_id).chat.completions.create(
+        model="gpt-4o-mini", messages=MESSAGES
+    )
+    assert seen == ["/chat/completions"]
+    assert len(calls(recorded, client)) == 1
