@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import OrderedDict
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Any, Callable
 
 from .errors import ValidationError
 from .ids import new_id
@@ -79,7 +81,7 @@ class Recorder:
         config = PiiConfig() if pii is True else pii or None
         self._redactor = Redactor(config) if config is not None and config.enabled else None
         self._project_id = project_id
-        self._started: dict[str, float] = {}
+        self._started: OrderedDict[str, float] = OrderedDict()
 
     def create_session(self, fields: Mapping[str, Any]) -> Operation:
         given = dict(fields)
@@ -125,9 +127,9 @@ class Recorder:
         raise ValidationError(f"session_id: expected the text that create_session gave, got {session_id!r:.100}")
 
     def _remember(self, session_id: str) -> None:
-        if len(self._started) >= SESSIONS_REMEMBERED:
-            self._started.pop(next(iter(self._started)), None)
         self._started[session_id] = time.monotonic()
+        if len(self._started) > SESSIONS_REMEMBERED:
+            self._started.popitem(last=False)
 
     def _input(self, kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
         """Wire names, without what is None, each value as the schema wants it."""
@@ -137,8 +139,12 @@ class Recorder:
         for name, value in fields.items():
             if value is None:
                 continue
-            wire = _NAMES.get(name) or _camel(name)
-            fitting = _fit(wire, value) if wire in known else None
+            wire = _wire_name(name)
+            try:
+                fit = _FIT.get(wire)
+                fitting = None if wire not in known else value if fit is None else fit(value)
+            except Exception:  # a value that fails to say what it is
+                fitting = None
             if fitting is None:
                 misfits[name] = value
             else:
@@ -161,36 +167,35 @@ class Recorder:
             return {name: "[REDACTED]" if name in REDACTABLE else value for name, value in kept.items()}
 
 
-def _fit(wire: str, value: Any) -> Any:
-    """The value as its field takes it, or None where it does not fit there."""
-    if wire in _BOUNDS:
-        return _number(value, _BOUNDS[wire])
-    if wire in _COUNTS:
-        number = _number(value, 2_147_483_647)
-        return None if number is None else int(number)
-    if wire in _TEXTS:
-        return value if type(value) is str else _text(value)
-    if wire in _OBJECTS:
-        plain = value if type(value) is dict else to_json_value(value)
-        return plain if isinstance(plain, dict) else None
-    if wire in _LABELS:
-        return _text(value)[:LONGEST_LABEL] or None
-    if wire in _IDS:
-        text = _text(value)
-        return text if 0 < len(text) <= LONGEST_ID else None
-    if wire == "alternativesConsidered":
-        plain = to_json_value(value)
-        return ["null" if option is None else option for option in plain] if isinstance(plain, list) else [plain]
-    if wire == "clientTimestamp":
-        return _timestamp(value)
-    if wire in ("recoverable", "success"):
-        return bool(value)
-    return value
-
-
 def _text(value: Any) -> str:
+    if type(value) is str:
+        return value
     plain = to_json_value(value)
     return plain if isinstance(plain, str) else to_json(plain).decode()
+
+
+def _label(value: Any) -> str | None:
+    return _text(value)[:LONGEST_LABEL] or None
+
+
+def _id(value: Any) -> str | None:
+    text = _text(value)
+    return text if 0 < len(text) <= LONGEST_ID else None
+
+
+def _object(value: Any) -> dict[str, Any] | None:
+    plain = value if type(value) is dict else to_json_value(value)
+    return plain if isinstance(plain, dict) else None
+
+
+def _options(value: Any) -> list[Any]:
+    plain = to_json_value(value)
+    return ["null" if option is None else option for option in plain] if isinstance(plain, list) else [plain]
+
+
+def _count(value: Any) -> int | None:
+    number = _number(value, 2_147_483_647)
+    return None if number is None else int(number)
 
 
 def _number(value: Any, most: float) -> float | int | None:
@@ -217,12 +222,22 @@ def _timestamp(value: Any) -> str | None:
     return moment.isoformat(timespec="milliseconds") if moment.year >= 1970 else None
 
 
-def _camel(name: str) -> str:
-    cached = _CAMEL.get(name)
-    if cached is None:
-        head, *rest = name.split("_")
-        cached = _CAMEL[name] = head + "".join(part.capitalize() for part in rest)
-    return cached
+@lru_cache(maxsize=256)
+def _wire_name(name: str) -> str:
+    head, *rest = name.split("_")
+    return _NAMES.get(name) or head + "".join(part.capitalize() for part in rest)
 
 
-_CAMEL: dict[str, str] = {}
+# How a value is made to fit its field: None where it cannot be. Fields that are not here take any JSON.
+_FIT: dict[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(_TEXTS, _text),
+    **dict.fromkeys(_OBJECTS, _object),
+    **dict.fromkeys(_LABELS, _label),
+    **dict.fromkeys(_IDS, _id),
+    **dict.fromkeys(_COUNTS, _count),
+    **{name: partial(_number, most=most) for name, most in _BOUNDS.items()},
+    "alternativesConsidered": _options,
+    "clientTimestamp": _timestamp,
+    "recoverable": bool,
+    "success": bool,
+}
