@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -60,17 +60,19 @@ class Origin:
 
 @dataclass(frozen=True)
 class Totals:
-    """US dollars and tokens. None is unknown, which is not 0."""
+    """US dollars, tokens, and milliseconds that the API took. None is unknown, which is not 0."""
 
     cost: float | None = None
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    api_ms: int | None = None
 
     def __add__(self, other: Totals) -> Totals:
         return Totals(
             _plus(self.cost, other.cost),
             _plus(self.prompt_tokens, other.prompt_tokens),
             _plus(self.completion_tokens, other.completion_tokens),
+            _plus(self.api_ms, other.api_ms),
         )
 
     def since(self, before: Totals) -> Totals:
@@ -78,14 +80,15 @@ class Totals:
             _minus(self.cost, before.cost),
             _minus(self.prompt_tokens, before.prompt_tokens),
             _minus(self.completion_tokens, before.completion_tokens),
+            _minus(self.api_ms, before.api_ms),
         )
 
 
 class Ledger:
     """What each Claude session had cost at its last result.
 
-    A result's ``total_cost_usd`` and ``model_usage`` count from the beginning of the Claude session, through all turns
-    of a client and through ``resume``. So what one run cost is a difference.
+    A result's ``total_cost_usd``, ``model_usage`` and ``duration_api_ms`` count from the beginning of the Claude session,
+    through all turns of a client and through ``resume``. So what one run cost is a difference.
     """
 
     def __init__(self) -> None:
@@ -98,7 +101,7 @@ class Ledger:
         without its subagents.
         """
         session_id = str(getattr(result, "session_id", ""))
-        now = _counted(getattr(result, "model_usage", None), getattr(result, "total_cost_usd", None))
+        now = _counted(result)
         before = self._last.pop(session_id, None) or (self._last.get(resumed) if resumed else None)
         self._last[session_id] = now
         while len(self._last) > CLAUDE_SESSIONS_REMEMBERED:
@@ -107,7 +110,9 @@ class Ledger:
         if before is None and resumed is not None:
             return turn
         spent = now.since(before or Totals())
-        return spent if spent.prompt_tokens is not None else Totals(spent.cost, turn.prompt_tokens, turn.completion_tokens)
+        if spent.prompt_tokens is None:
+            return replace(turn, cost=spent.cost, api_ms=spent.api_ms)
+        return spent
 
 
 @dataclass
@@ -133,6 +138,10 @@ class _Scope:
     said: tuple[str | None, str] = (None, "")
     """The model's words in its latest answer: the id of that answer, and the text."""
     in_background: bool = False
+    """A subagent that goes on after the tool call that started it has its result."""
+    notification: Mapping[str, Any] | None = None
+    """Claude Code's word of how a subagent ended."""
+    ended: bool = False
 
 
 class Run:
@@ -247,12 +256,13 @@ class Run:
         elif subtype == "task_started" and data.get("tool_use_id"):
             self._tasks[str(data.get("task_id"))] = str(data["tool_use_id"])
         elif subtype in ("task_notification", "task_updated"):
-            status = data.get("status") or (data.get("patch") or {}).get("status")
-            tool_use_id = data.get("tool_use_id") or self._tasks.get(str(data.get("task_id")))
-            child = self._children.get(str(tool_use_id))
-            if child is not None and child.in_background and status in _OVER:
-                summary = data.get("summary")
-                await self._end_child(str(tool_use_id), None if status == "completed" else summary or status, summary)
+            told = data if subtype == "task_notification" else data.get("patch") or {}
+            tool_use_id = str(data.get("tool_use_id") or self._tasks.get(str(data.get("task_id"))))
+            child = self._children.get(tool_use_id)
+            if child is not None and told.get("status") in _OVER:
+                child.notification = told
+                if child.in_background:
+                    await self._end_notified(child, told)
 
     def _take_words_or_call(self, scope: _Scope, answer: str | None, block: Any) -> None:
         words = getattr(block, "text", None) or getattr(block, "thinking", None)
@@ -270,13 +280,16 @@ class Run:
         if tool_use_id not in scope.calls:
             return
         launched = isinstance(structured, dict) and bool(structured.get("isAsync") or structured.get("status") == "async_launched")
-        if launched:  # a subagent that works on after this result
+        if launched:
             (await self._scope(tool_use_id)).in_background = True
         call = scope.calls.pop(tool_use_id)
         failure = _text(result.content) or "The tool failed" if getattr(result, "is_error", None) else None
         await self._track(scope, tool_use_id, call, output=_output(result.content), failure=failure)
-        if tool_use_id in self._children and not launched:
-            await self._end_child(tool_use_id, failure, _output(result.content))
+        child = self._children.get(tool_use_id)
+        if child is not None and not launched:
+            await self._end_child(child, failure, _output(result.content))
+        elif child is not None and child.notification is not None:
+            await self._end_notified(child, child.notification)
 
     async def _take_result(self, result: Any) -> None:
         await self._begin()
@@ -285,9 +298,10 @@ class Run:
         self._resumed = None
         structured = getattr(result, "structured_output", None)
         self._output = structured or getattr(result, "result", None) or self._output
-        for name in ("session_id", "subtype", "num_turns", "duration_api_ms", "stop_reason", "terminal_reason"):
-            value = getattr(result, name, None)
-            self._facts["claude_session_id" if name == "session_id" else name] = value
+        self._facts["claude_session_id"] = getattr(result, "session_id", None)
+        self._facts["duration_api_ms"] = self._spent.api_ms
+        for name in ("subtype", "num_turns", "stop_reason", "terminal_reason"):
+            self._facts[name] = getattr(result, name, None)
         usage = getattr(result, "usage", None) or {}
         self._facts["usage"] = {name: count for name, count in usage.items() if isinstance(count, int) and count} or None
         self._facts["total_cost_usd"] = getattr(result, "total_cost_usd", None)
@@ -321,7 +335,7 @@ class Run:
             above = next((scope for scope in self._scopes() if parent_tool_use_id in scope.calls), root)
             call = above.calls.get(parent_tool_use_id)
             task = call.input if call is not None and isinstance(call.input, dict) else {}
-            agent = str(task.get("subagent_type") or f"{self._origin.agent}/subagent")
+            agent = str(task.get("subagent_type") or "subagent")
             child = self._children[parent_tool_use_id] = _Scope(new_id("sess"), time.monotonic())
             await self._create(
                 child,
@@ -342,22 +356,34 @@ class Run:
             self._off = True  # its events have nowhere to go: do not hold the agent up with them
             raise
 
-    async def _end_child(self, tool_use_id: str, failure: str | None, output: Any) -> None:
-        child = self._children.pop(tool_use_id)
+    async def _end_notified(self, child: _Scope, told: Mapping[str, Any]) -> None:
+        status, summary = told.get("status"), told.get("summary")
+        if status == "completed":
+            await self._end_child(child, None, summary)
+        else:
+            await self._end_child(child, str(summary or status), None, stopped=status != "failed")
+
+    async def _end_child(self, child: _Scope, failure: str | None, output: Any, stopped: bool = False) -> None:
+        if child.ended:
+            return
+        child.ended = True
         await self._close_open_calls(child, failure)
         await self._origin.client.complete_session(
             child.session_id,
             success=failure is None,
             failure_reason=failure,
+            status="cancelled" if stopped else None,
             assistant_output=output,
             duration_ms=_milliseconds(child.began),
         )
 
     async def _finish(self) -> None:
-        failure = _failure(self._result) if getattr(self._result, "is_error", False) else None
-        await self._close_open(failure)
+        if getattr(self._result, "is_error", False):
+            await self._fail(_failure(self._result), str(getattr(self._result, "subtype", "error")))
+            return
+        await self._close_open(None)
         if not self._completed:
-            await self._complete(failure)
+            await self._complete(None)
 
     async def _fail(self, reason: str, error_type: str | None = None) -> None:
         root = await self._begin()
@@ -405,8 +431,11 @@ class Run:
 
     async def _close_open(self, failure: str | None) -> None:
         """No more messages will come."""
-        for tool_use_id in list(self._children):
-            await self._end_child(tool_use_id, failure or "The run ended before this subagent did", None)
+        for child in list(self._children.values()):
+            if child.notification is not None:
+                await self._end_notified(child, child.notification)
+            else:
+                await self._end_child(child, failure or "The run ended before this subagent did", None, stopped=True)
         if self._root is not None:
             await self._close_open_calls(self._root, failure)
 
@@ -431,16 +460,18 @@ class Run:
         return None if not self._prompts else self._prompts[0] if len(self._prompts) == 1 else list(self._prompts)
 
 
-def _counted(model_usage: Any, cost: Any) -> Totals:
+def _counted(result: Any) -> Totals:
     """All that a Claude session has spent. Its subagents count; so do tokens of the cache, as prompt tokens."""
-    models = [usage for usage in model_usage.values() if isinstance(usage, dict)] if isinstance(model_usage, dict) else []
+    spent = Totals(getattr(result, "total_cost_usd", None), api_ms=getattr(result, "duration_api_ms", None))
+    by_model = getattr(result, "model_usage", None)
+    models = [usage for usage in by_model.values() if isinstance(usage, dict)] if isinstance(by_model, dict) else []
     if not models:
-        return Totals(cost)
+        return spent
     read = ("inputTokens", "cacheReadInputTokens", "cacheCreationInputTokens")
-    return Totals(
-        cost,
-        sum(usage.get(name) or 0 for usage in models for name in read),
-        sum(usage.get("outputTokens") or 0 for usage in models),
+    return replace(
+        spent,
+        prompt_tokens=sum(usage.get(name) or 0 for usage in models for name in read),
+        completion_tokens=sum(usage.get("outputTokens") or 0 for usage in models),
     )
 
 

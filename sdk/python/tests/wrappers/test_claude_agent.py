@@ -170,6 +170,8 @@ async def test_a_tool_without_a_result_is_an_error_at_the_end(
     assert call["status"] == "error"
     assert call["toolError"]["message"] == "No result: error_max_budget_usd"
     assert (session["status"], session["failureReason"]) == ("FAILED", "error_max_budget_usd")
+    [error] = [event for event in session["events"] if event["eventType"] == "ERROR"]
+    assert (error["errorMessage"], error["errorType"]) == ("error_max_budget_usd", "error_max_budget_usd")
 
 
 async def test_closing_the_generator_early_fails_the_session_with_the_documented_reason(
@@ -384,6 +386,33 @@ async def test_a_subagent_in_the_background_ends_with_its_notification(
     assert (run["assistantOutput"], run["estimatedCost"]) == ("It is built", 0.02)
     assert (child["status"], child["assistantOutput"]) == ("COMPLETED", "Built")
     assert [event["toolOutput"] for event in tools(child)] == ["ok"]
+
+
+async def test_a_subagent_that_is_told_of_late_or_never_ends_once(
+    claude: FakeClaude, tracked: Any, async_client: AsyncSentrialClient, recorded: Recorded
+) -> None:
+    launched = {"isAsync": True, "status": "async_launched"}
+    claude.play(
+        [
+            init(),
+            assistant(tool_use("toolu_a", "Agent", prompt="Quick")),
+            assistant(tool_use("toolu_b", "Agent", prompt="Slow"), message_id="msg_b"),
+            assistant(text("on it"), parent="toolu_a", message_id="msg_sub"),
+            # The end of the first is told before its launch, and it says something afterwards.
+            system(
+                "task_notification", task_id="1", tool_use_id="toolu_a", status="completed", output_file="", summary="Quick done"
+            ),
+            tool_result("toolu_a", "Launched", tool_use_result=launched),
+            assistant(text("bye"), parent="toolu_a", message_id="msg_sub"),
+            tool_result("toolu_b", "Launched", tool_use_result=launched),
+            result(),
+        ]
+    )
+    await drain(tracked(prompt="Go"))
+    await async_client.flush()
+    run, quick, slow = recorded.sessions()
+    assert (run["status"], quick["status"], quick["assistantOutput"]) == ("COMPLETED", "COMPLETED", "Quick done")
+    assert (slow["status"], slow["failureReason"]) == ("CANCELLED", "The run ended before this subagent did")
 
 
 async def test_dict_options_reach_the_sdk_and_unknown_ones_are_refused_as_it_refuses_them(claude: FakeClaude, tracked: Any) -> None:
