@@ -250,6 +250,30 @@ def test_control_c_ends_a_script_and_delivers_what_it_has(project: Project) -> N
     assert len(names(project, session)) == 20
 
 
+def test_a_signal_handler_may_record_whatever_it_interrupts(client: SentrialClient) -> None:
+    session = client.create_session(name="signals")
+    handled = []
+
+    def handle(*_: object) -> None:
+        client.track_tool_call(session, "handler")
+        handled.append(True)
+
+    before = signal.signal(signal.SIGALRM, handle)
+    signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
+    try:
+        deadline = time.monotonic() + 1
+        recorded = 0
+        while time.monotonic() < deadline and recorded < 5_000:
+            client.track_tool_call(session, "interrupted")
+            recorded += 1
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert handled
+    assert client.flush(60)
+    assert client.stats().delivered == recorded + len(handled) + 1
+
+
 def test_memory_stays_within_its_bound_while_the_server_is_away(caplog: pytest.LogCaptureFixture) -> None:
     bound = 200_000
     client = SentrialClient(api_key="key", api_url=f"http://127.0.0.1:{free_port()}", batching=BatcherConfig(max_bytes=bound))

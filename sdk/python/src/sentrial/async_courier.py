@@ -163,7 +163,7 @@ class AsyncCourier(Courier):
         """Also where the loop ended before the task began."""
         if not task.cancelled() and task.exception() is not None:
             _log.error("The delivery of events ended by a fault of the SDK; please report it", exc_info=task.exception())
-        self.outbox.wake = self._signal.set
+        self.outbox.wake = self._wake
         self.outbox.put_back(self.outbox.in_flight())
         if self.outbox.closed:
             self.close_soon()

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 import weakref
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 from .delivery import Driven, deliver, exchange
@@ -42,11 +43,11 @@ class Courier:
         _couriers.add(self)
 
     def _begin(self) -> None:
-        self._starting = threading.Lock()
+        self._starting = threading.RLock()
         self._thread: threading.Thread | None = None
-        self._signal = threading.Event()
+        self._signal: SimpleQueue[None] = SimpleQueue()  # not an Event: a signal handler may record, too
         self._idle_connections: list[Connection] = []
-        self.outbox.wake = self._signal.set
+        self.outbox.wake = self._wake
 
     # From any thread
 
@@ -137,6 +138,8 @@ class Courier:
             if self.outbox.closed:
                 self._keep_what_is_left()
                 _couriers.discard(self)
+            else:  # by a fault: the next thing recorded starts another
+                self._thread = None
 
     def _drive(self, steps: Driven, connection: Connection, deadline: float | None) -> None:
         response: Response | Failure | None = None
@@ -147,8 +150,16 @@ class Courier:
                     response = connection.post(step, None if deadline is None else deadline - time.monotonic())
                 else:
                     response = None
-                    self._signal.wait(step.seconds)
-                    self._signal.clear()
+                    self._sleep(step.seconds)
+
+    def _wake(self) -> None:
+        self._signal.put(None)
+
+    def _sleep(self, seconds: float | None) -> None:
+        with contextlib.suppress(Empty):
+            self._signal.get(timeout=seconds)
+            while True:  # woken several times is woken once
+                self._signal.get_nowait()
 
     def _keep_what_is_left(self) -> None:
         left = self.outbox.all_left()

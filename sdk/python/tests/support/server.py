@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAIN = Path(__file__).parents[4] / "dist" / "main.js"
-READY_WITHIN = 60
+READY_WITHIN = 240
 
 SESSION = """query($id: ID!) { session(id: $id) {
   id name agentName userId convoId parentSessionId status success failureReason summary userInput assistantOutput metadata
