@@ -135,7 +135,7 @@ class _Scope:
     session_id: str
     began: float
     calls: dict[str, _Call] = field(default_factory=dict)
-    said: tuple[str | None, str] = (None, "")
+    said: tuple[str, str] = ("", "")
     """The model's words in its latest answer: the id of that answer, and the text."""
     in_background: bool = False
     """A subagent that goes on after the tool call that started it has its result."""
@@ -204,8 +204,9 @@ class Run:
 
     async def fail(self, reason: str, error_type: str | None = None) -> None:
         """The stream raised. ``error_type``: what, where that is an error of the agent's."""
-        await self._quietly(self._fail(reason, error_type))
-        self._over = True
+        if not self._over:
+            await self._quietly(self._fail(reason, error_type))
+            self._over = True
 
     async def _stop(self, missing: str) -> None:
         if not self._over:
@@ -229,8 +230,9 @@ class Run:
             await self._take_system(getattr(message, "subtype", ""), getattr(message, "data", None) or {})
         elif kind == "assistant":
             scope = await self._scope(getattr(message, "parent_tool_use_id", None))
+            answer = getattr(message, "message_id", None) or f"message {id(message)}"
             for block in _blocks(message):
-                self._take_words_or_call(scope, getattr(message, "message_id", None), block)
+                self._take_words_or_call(scope, answer, block)
                 if type(block).__name__ == "ServerToolResultBlock":
                     await self._close_call(scope, block, None)
         elif kind == "user":
@@ -264,10 +266,10 @@ class Run:
                 if child.in_background:
                     await self._end_notified(child, told)
 
-    def _take_words_or_call(self, scope: _Scope, answer: str | None, block: Any) -> None:
+    def _take_words_or_call(self, scope: _Scope, answer: str, block: Any) -> None:
         words = getattr(block, "text", None) or getattr(block, "thinking", None)
         if isinstance(words, str):
-            before = scope.said[1] + "\n\n" if scope.said[0] == answer and answer and scope.said[1] else ""
+            before = scope.said[1] + "\n\n" if scope.said[0] == answer else ""
             scope.said = (answer, before + words)
         elif hasattr(block, "name") and hasattr(block, "input"):
             # One API answer comes as several messages, one for each block, with one message_id.
