@@ -34,7 +34,7 @@ def wrap_anthropic(
 
     Where they go is as with ``sentrial.openai.wrap_openai``. Nothing that goes wrong in recording reaches the caller.
     """
-    listen(client, _ROUTES, Target(sentrial_client, session_id, track_without_session))
+    listen(client, _ROUTES, _METHODS, Target(sentrial_client, session_id, track_without_session))
     return client
 
 
@@ -116,6 +116,7 @@ class _CompletionsAssembly:
 
 
 _ROUTES: dict[str, Dialect] = {"/v1/messages": _Messages(), "/v1/complete": _Completions()}
+_METHODS = {"messages.create": "/v1/messages", "completions.create": "/v1/complete"}
 
 
 def _answer(message: dict[str, Any]) -> Answer:

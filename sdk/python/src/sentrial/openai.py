@@ -37,7 +37,7 @@ def wrap_openai(
 
     Nothing that goes wrong in recording reaches the caller.
     """
-    listen(client, _ROUTES, Target(sentrial_client, session_id, track_without_session))
+    listen(client, _ROUTES, _METHODS, Target(sentrial_client, session_id, track_without_session))
     return client
 
 
@@ -53,8 +53,11 @@ class _Chat:
         return Answer(
             answers[0] if len(answers) == 1 else answers,
             read_usage(result.usage),
-            result.model,
-            {"response_id": result.id, "finish_reason": choices[0].finish_reason if choices else None},
+            getattr(result, "model", None),
+            {
+                "response_id": getattr(result, "id", None),
+                "finish_reason": getattr(choices[0], "finish_reason", None) if choices else None,
+            },
         )
 
     def assembly(self) -> _ChatAssembly:
@@ -72,8 +75,8 @@ class _ChatAssembly:
         self._answer.details.setdefault("response_id", getattr(event, "id", None))
         for choice in event.choices:
             if choice.delta is not None:
-                _merge(self._messages.setdefault(choice.index, {}), dump(choice.delta))
-            if choice.index == 0 and choice.finish_reason:
+                _merge(self._messages.setdefault(getattr(choice, "index", 0), {}), dump(choice.delta))
+            if getattr(choice, "finish_reason", None):
                 self._answer.details["finish_reason"] = choice.finish_reason
 
     def answer(self) -> Answer:
@@ -177,6 +180,12 @@ _ROUTES: dict[str, Dialect] = {
     "/responses": _Responses(),
     "/completions": _Completions(),
     "/embeddings": _Embeddings(),
+}
+_METHODS = {
+    "chat.completions.create": "/chat/completions",
+    "responses.create": "/responses",
+    "completions.create": "/completions",
+    "embeddings.create": "/embeddings",
 }
 
 

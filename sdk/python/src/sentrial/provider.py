@@ -41,18 +41,22 @@ class Dialect(Protocol):
     def assembly(self) -> Assembly: ...
 
 
-def listen(client: Any, routes: Mapping[str, Dialect], target: Target) -> None:
+def listen(client: Any, routes: Mapping[str, Dialect], methods: Mapping[str, str], target: Target) -> None:
     """Makes ``client`` report what it posts to ``routes``; so do the copies that it makes of itself.
 
-    One that was made to report before reports to the new target alone. What is no such client is left as it is.
+    Of a client that only looks like the provider's, and has no ``post``, the ``methods`` report: ``a.b.create`` by the
+    route that it stands for. One that was made to report before reports to the new target alone. What is no client at
+    all is left as it is.
     """
     try:
+        if not hasattr(client, "post"):
+            return _listen_to_methods(client, routes, methods, target)
         post, copy = _original(client.post), _original(client.copy)
         client.post = (_async_post if inspect.iscoroutinefunction(post) else _post)(post, routes, target)
         for name, value in list(vars(client).items()):
             if hasattr(value, "_post"):  # a resource keeps the `post` that it was made with
                 setattr(client, name, type(value)(client))
-        client.copy = client.with_options = _copy(copy, routes, target)
+        client.copy = client.with_options = _copy(copy, routes, methods, target)
     except Exception as error:
         _log.warning("The calls of this %s are not recorded: %s: %s", type(client).__name__, type(error).__name__, error)
 
@@ -61,11 +65,27 @@ def _original(method: Callable[..., Any]) -> Callable[..., Any]:
     return getattr(method, _LISTENS_TO, method)
 
 
-def _copy(copy: Callable[..., Any], routes: Mapping[str, Dialect], target: Target) -> Callable[..., Any]:
+def _listen_to_methods(client: Any, routes: Mapping[str, Dialect], methods: Mapping[str, str], target: Target) -> None:
+    found = False
+    for name, route in methods.items():
+        *owners, last = name.split(".")
+        owner = functools.reduce(lambda holder, part: getattr(holder, part, None), owners, client)
+        method = getattr(owner, last, None)
+        if callable(method):
+            listening = _async_method if inspect.iscoroutinefunction(method) else _method
+            setattr(owner, last, listening(_original(method), routes[route], target))
+            found = True
+    if not found:
+        raise TypeError(f"it has no post and no {' or '.join(methods)}")
+
+
+def _copy(
+    copy: Callable[..., Any], routes: Mapping[str, Dialect], methods: Mapping[str, str], target: Target
+) -> Callable[..., Any]:
     @functools.wraps(copy)
     def listening_copy(*args: Any, **options: Any) -> Any:
         made = copy(*args, **options)
-        listen(made, routes, target)
+        listen(made, routes, methods, target)
         return made
 
     setattr(listening_copy, _LISTENS_TO, copy)
@@ -75,7 +95,8 @@ def _copy(copy: Callable[..., Any], routes: Mapping[str, Dialect], target: Targe
 def _post(post: Callable[..., Any], routes: Mapping[str, Dialect], target: Target) -> Callable[..., Any]:
     @functools.wraps(post)
     def listening_post(path: str, *args: Any, **request: Any) -> Any:
-        dialect, call = _begin(routes, target, path, request)
+        dialect = routes.get(path.partition("?")[0])
+        call = _begin(dialect, target, request.get("body") or {}, bool(request.get("stream")))
         if dialect is None or call is None:
             return post(path, *args, **request)
         try:
@@ -96,7 +117,8 @@ def _post(post: Callable[..., Any], routes: Mapping[str, Dialect], target: Targe
 def _async_post(post: Callable[..., Any], routes: Mapping[str, Dialect], target: Target) -> Callable[..., Any]:
     @functools.wraps(post)
     async def listening_post(path: str, *args: Any, **request: Any) -> Any:
-        dialect, call = _begin(routes, target, path, request)
+        dialect = routes.get(path.partition("?")[0])
+        call = _begin(dialect, target, request.get("body") or {}, bool(request.get("stream")))
         if dialect is None or call is None:
             return await post(path, *args, **request)
         try:
@@ -114,19 +136,58 @@ def _async_post(post: Callable[..., Any], routes: Mapping[str, Dialect], target:
     return listening_post
 
 
-def _begin(
-    routes: Mapping[str, Dialect], target: Target, path: str, request: Mapping[str, Any]
-) -> tuple[Dialect | None, LlmCall | None]:
+def _method(method: Callable[..., Any], dialect: Dialect, target: Target) -> Callable[..., Any]:
+    @functools.wraps(method)
+    def listening_method(*args: Any, **request: Any) -> Any:
+        call = _begin(dialect, target, request, bool(request.get("stream")))
+        if call is None:
+            return method(*args, **request)
+        try:
+            result = method(*args, **request)
+        except BaseException as error:
+            call.end(error=error)
+            raise
+        listener = _Listener(dialect, call)
+        if request.get("stream") and hasattr(result, "__next__"):
+            return listener.tee(result, dialect.assembly())
+        listener.hear(result)
+        return result
+
+    setattr(listening_method, _LISTENS_TO, method)
+    return listening_method
+
+
+def _async_method(method: Callable[..., Any], dialect: Dialect, target: Target) -> Callable[..., Any]:
+    @functools.wraps(method)
+    async def listening_method(*args: Any, **request: Any) -> Any:
+        call = _begin(dialect, target, request, bool(request.get("stream")))
+        if call is None:
+            return await method(*args, **request)
+        try:
+            result = await method(*args, **request)
+        except BaseException as error:
+            await call.aend(error=error)
+            raise
+        listener = _Listener(dialect, call)
+        if request.get("stream") and hasattr(result, "__anext__"):
+            return listener.atee(result, dialect.assembly())
+        await listener.ahear(result)
+        return result
+
+    setattr(listening_method, _LISTENS_TO, method)
+    return listening_method
+
+
+def _begin(dialect: Dialect | None, target: Target, body: Mapping[str, Any], stream: bool) -> LlmCall | None:
+    """The call that is made; None where it is not to be recorded."""
+    if dialect is None:
+        return None
     try:
-        dialect = routes.get(path.partition("?")[0])
-        if dialect is None:
-            return None, None
-        body = request.get("body") or {}
-        details = {**_parameters(body), "stream": bool(request.get("stream"))}
-        return dialect, target.begin(dialect.provider, str(body.get("model") or "unknown"), dialect.prompt(body), details)
+        details = {**_parameters(body), "stream": stream}
+        return target.begin(dialect.provider, str(body.get("model") or "unknown"), dialect.prompt(body), details)
     except Exception as error:
         _unrecorded(error)
-        return None, None
+        return None
 
 
 def _unrecorded(error: Exception) -> None:
@@ -143,7 +204,7 @@ class _Listener:
     def hear(self, result: Any) -> None:
         if _is_stream(result):
             assembly = self._dialect.assembly()
-            result._iterator = self._tee(result._iterator, assembly)
+            result._iterator = self.tee(result._iterator, assembly)
             result.close = self._ending(result.close, assembly)
         elif _is_unread(result):
             self._on_parse(result)
@@ -155,7 +216,7 @@ class _Listener:
     async def ahear(self, result: Any) -> None:
         if _is_stream(result):
             assembly = self._dialect.assembly()
-            result._iterator = self._atee(result._iterator, assembly)
+            result._iterator = self.atee(result._iterator, assembly)
             result.close = self._aending(result.close, assembly)
         elif _is_unread(result):
             self._on_aparse(result)
@@ -164,7 +225,7 @@ class _Listener:
         else:
             await self._call.aend(self._read(result))
 
-    def _tee(self, events: Iterator[Any], assembly: Assembly) -> Iterator[Any]:
+    def tee(self, events: Iterator[Any], assembly: Assembly) -> Iterator[Any]:
         try:
             for event in events:
                 self._note(assembly, event)
@@ -177,7 +238,7 @@ class _Listener:
             raise
         self._call.end(self._assembled(assembly))
 
-    async def _atee(self, events: AsyncIterator[Any], assembly: Assembly) -> AsyncIterator[Any]:
+    async def atee(self, events: AsyncIterator[Any], assembly: Assembly) -> AsyncIterator[Any]:
         try:
             async for event in events:
                 self._note(assembly, event)
@@ -286,8 +347,15 @@ def _parameters(body: Mapping[str, Any]) -> dict[str, Any]:
 
 def dump(model: Any) -> dict[str, Any]:
     """A provider's object as a dict, without what is None."""
-    try:
-        found = model.model_dump(exclude_none=True, warnings=False)
-    except (AttributeError, TypeError):  # pydantic 1
-        found = model.dict(exclude_none=True)
-    return dict(found)
+    plain = _plain(model)
+    return {name: value for name, value in plain.items() if value is not None}
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "model_dump"):
+        return value.model_dump(exclude_none=True, warnings=False)
+    if isinstance(value, (list, tuple)):
+        return [_plain(inner) for inner in value]
+    if hasattr(value, "__dict__"):
+        return {name: _plain(inner) for name, inner in vars(value).items()}
+    return value

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import functools
 import gc
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -338,3 +339,35 @@ def test_what_another_library_put_around_post_stays(
     )
     assert seen == ["/chat/completions"]
     assert len(calls(recorded, client)) == 1
+
+
+def test_a_client_that_only_looks_like_openais_is_recorded_by_its_methods(
+    client: SentrialClient, session_id: str, recorded: Recorded
+) -> None:
+    """As the program of the published package has one (test/wire/published_sdk.py)."""
+
+    def create(*, model: str, messages: Any, stream: bool = False) -> Any:
+        if model == "gpt-broken":
+            raise RuntimeError("rate limited")
+        usage = SimpleNamespace(prompt_tokens=1000, completion_tokens=500, total_tokens=1500)
+        if stream:
+            parts = [
+                SimpleNamespace(choices=[SimpleNamespace(delta=SimpleNamespace(content=text))], usage=None)
+                for text in ("str", "eam")
+            ]
+            return iter([*parts, SimpleNamespace(choices=[], usage=usage)])
+        return SimpleNamespace(usage=usage, choices=[SimpleNamespace(message=SimpleNamespace(content="Hello!"))])
+
+    looks = SimpleNamespace(chat=SimpleNamespace(completions=SimpleNamespace(create=create)))
+    openai = wrap_openai(looks, sentrial_client=client, session_id=session_id)
+    assert openai.chat.completions.create(model="gpt-4o", messages=MESSAGES).choices[0].message.content == "Hello!"
+    assert len(list(openai.chat.completions.create(model="gpt-4o-mini", messages=MESSAGES, stream=True))) == 3
+    with pytest.raises(RuntimeError):
+        openai.chat.completions.create(model="gpt-broken", messages=MESSAGES)
+    found = calls(recorded, client)
+    assert [(call["model"], call["response"], call["totalTokens"]) for call in found] == [
+        ("gpt-4o", "Hello!", 1500),
+        ("gpt-4o-mini", "stream", 1500),
+        ("gpt-broken", None, None),
+    ]
+    assert found[2]["toolError"] == {"message": "rate limited", "type": "RuntimeError"}
