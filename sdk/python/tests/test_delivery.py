@@ -9,12 +9,12 @@ import os
 import signal
 import threading
 import time
-from typing import Callable
+from typing import Any, Callable
 
 import pytest
 
 import sentrial
-from sentrial import AsyncSentrialClient, BatcherConfig, SentrialClient
+from sentrial import AsyncSentrialClient, BatcherConfig, PiiConfig, PiiCustomPattern, SentrialClient
 
 from .support.programs import run_program, start_program
 from .support.server import Project, Server, free_port
@@ -305,14 +305,34 @@ def test_a_closed_client_records_nothing_and_does_not_raise(client: SentrialClie
     client.close()
 
 
-def test_without_a_key_nothing_is_recorded_and_it_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
-    client = SentrialClient()
-    assert client.create_session(name="no key").startswith("sess_")
+UNUSABLE: dict[str, dict[str, Any]] = {
+    "No API key": {"api_key": None},
+    "api_key: expected": {"api_key": "schlüssel"},
+    "api_url: expected": {"api_url": "localhost:3001"},
+    "timeout: expected": {"timeout": "soon"},
+    "pii: '('": {"pii": PiiConfig(custom_patterns=[PiiCustomPattern("(", "X")])},
+}
+
+
+@pytest.mark.parametrize(("said", "wrong"), UNUSABLE.items(), ids=UNUSABLE)
+def test_what_cannot_be_used_is_said_once_and_nothing_is_recorded(
+    said: str, wrong: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    options = {"api_key": "key", **wrong}
+    client = SentrialClient(**options)
+    assert client.create_session(name="unusable").startswith("sess_")
+    assert client.get_session("sess_1") == {}
     assert client.flush()
     assert client.stats().waiting == 0
-    assert caplog.text.count("No API key") == 1
+    assert caplog.text.count("Nothing is recorded") == 1
+    assert said in caplog.text
     with pytest.raises(sentrial.ConfigurationError):
-        SentrialClient(fail_silently=False)
+        SentrialClient(fail_silently=False, **options)
+
+
+def test_white_space_around_a_key_is_not_part_of_it(project: Project) -> None:
+    with SentrialClient(api_key=f"{project.key}\n", api_url=project.url, fail_silently=False) as client:
+        client.create_session(name="from a file")
 
 
 async def test_a_cancelled_task_loses_nothing_that_was_recorded(project: Project) -> None:

@@ -59,7 +59,7 @@ def read_settings(
 ) -> Settings:
     """Fills in ``SENTRIAL_API_KEY``, ``SENTRIAL_PROJECT_ID``, ``SENTRIAL_API_URL`` and ``SENTRIAL_SPOOL_DIR``.
 
-    Raises ConfigurationError where the URL is none. A missing key is the client's matter.
+    Raises ConfigurationError where one of them cannot be used.
     """
     url = (api_url or os.environ.get("SENTRIAL_API_URL") or DEFAULT_API_URL).rstrip("/")
     try:
@@ -69,18 +69,34 @@ def read_settings(
         usable = False
     if not usable:
         raise ConfigurationError(f"api_url: expected http://host:port or https://host, got {url!r}")
+    key = (api_key or os.environ.get("SENTRIAL_API_KEY") or "").strip()
+    if not key:
+        raise ConfigurationError("No API key: set SENTRIAL_API_KEY or give api_key")
+    if not (key.isascii() and key.isprintable()):
+        raise ConfigurationError("api_key: expected printable ASCII, such as sentrial_live_…")
     if batching is None:
         batching = fail_silently  # an error can be raised only where the call waits for it
     if not isinstance(batching, BatcherConfig):
         batching = BatcherConfig(enabled=bool(batching))
     spool = spool or os.environ.get("SENTRIAL_SPOOL_DIR") or None
     return Settings(
-        api_key=api_key or os.environ.get("SENTRIAL_API_KEY") or "",
+        api_key=key,
         api_url=url,
         project_id=project_id or os.environ.get("SENTRIAL_PROJECT_ID") or None,
-        timeout=max(0.001, float(timeout)),
-        max_retries=max(0, int(max_retries)),
+        timeout=_number("timeout", timeout, 0.001),
+        max_retries=int(_number("max_retries", max_retries, 0)),
         fail_silently=fail_silently,
         batching=batching,
         spool=None if spool is None else os.fspath(spool),
     )
+
+
+def _number(name: str, value: object, least: float) -> float:
+    try:
+        return max(least, float(value))  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise ConfigurationError(f"{name}: expected a number, got {value!r:.40}") from None
+
+
+NOTHING = Settings("", DEFAULT_API_URL, None, 30, 0, True, BatcherConfig(), None)
+"""Of a client that cannot work as it was told, and records nothing."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Callable, Generic, TypeVar, cast
 from uuid import uuid4
 
-from .config import read_settings
+from .config import NOTHING, read_settings
 from .context import get_session_context
 from .courier import Courier, close_when_collected
 from .errors import ConfigurationError, QueueFull, ServerUnavailable, ValidationError
@@ -63,23 +63,28 @@ class ClientCore:
         pii: PiiConfig | bool | None = None,
         spool: PathLike | None = None,
     ) -> None:
-        self._settings = read_settings(
-            api_key=api_key,
-            project_id=project_id,
-            api_url=api_url,
-            timeout=timeout,
-            max_retries=max_retries,
-            fail_silently=fail_silently,
-            batching=batching,
-            spool=spool,
-        )
         self.current_state: dict[str, Any] = {}
         """What ``update_state`` was told."""
-        self._recorder = Recorder(pii, self._settings.project_id)
+        try:
+            self._settings = read_settings(
+                api_key=api_key,
+                project_id=project_id,
+                api_url=api_url,
+                timeout=timeout,
+                max_retries=max_retries,
+                fail_silently=fail_silently,
+                batching=batching,
+                spool=spool,
+            )
+            self._recorder = Recorder(pii, self._settings.project_id)
+        except ConfigurationError as error:
+            if not fail_silently:
+                raise
+            _log.error("Nothing is recorded: %s", error)
+            self._settings = NOTHING
+            self._recorder = Recorder(None, None)
         self._courier = self._make_courier()
         close_when_collected(self, self._courier)
-        if not self._settings.api_key:
-            self._complain(ConfigurationError("No API key: set SENTRIAL_API_KEY or give api_key. Nothing is recorded"))
 
     def update_state(self, key: str, value: Any) -> None:
         """Keeps a value of the agent's state in ``current_state``; in an active session, reports the change too."""

@@ -5,6 +5,8 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from .errors import ConfigurationError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -62,14 +64,14 @@ _IP = rf"(?<![\d.])(?:{_OCTET}\.){{3}}{_OCTET}(?![\d.])"
 
 
 class Redactor:
-    """Applies a PiiConfig. Raises re.error for a custom pattern that is none."""
+    """Applies a PiiConfig. Raises ConfigurationError for a custom pattern that is none."""
 
     def __init__(self, config: PiiConfig) -> None:
         on = config.builtin_patterns
         self._mode = config.mode
         self._fields = REDACTABLE if config.fields is None else frozenset(_camel(name) for name in config.fields)
         self._patterns: list[tuple[re.Pattern[str], str]] = [
-            (re.compile(custom.pattern), custom.label) for custom in config.custom_patterns
+            (_compile(custom.pattern), custom.label) for custom in config.custom_patterns
         ]
         # The more exact ones first: a card number also looks like a phone number.
         for wanted, pattern, label in (
@@ -106,6 +108,13 @@ class Redactor:
         if self._mode == "hash":
             return f"[{label}:{hashlib.sha256(found.encode('utf-8', 'replace')).hexdigest()[:12]}]"
         return f"[{label}]"
+
+
+def _compile(pattern: str) -> re.Pattern[str]:
+    try:
+        return re.compile(pattern)
+    except re.error as error:
+        raise ConfigurationError(f"pii: {pattern!r} is no regular expression: {error}") from None
 
 
 def _camel(name: str) -> str:
