@@ -257,3 +257,14 @@ def test_an_outage_is_logged_once_and_not_for_each_attempt(
     with caplog.at_level(logging.WARNING), start_stub(*[Answer(503)] * 8) as stub:
         assert record("sync", stub.url).delivered == 1
     assert caplog.text.count("Not delivered, trying again") == 1
+
+
+@CLIENTS
+def test_a_proxy_of_the_environment_is_used_and_no_proxy_obeyed(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with start_stub() as proxy, start_stub() as direct:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        assert record(kind, "http://sentrial.invalid:3001").delivered == 1
+        assert record(kind, direct.url).delivered == 1
+    assert (len(proxy.asked), len(direct.asked)) == (1, 1)
+    assert proxy.asked[0].path == "http://sentrial.invalid:3001/graphql"

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .async_courier import AsyncCourier
-from .core import ClientCore, Write, session_of
+from .core import READ_AFTER, ClientCore, Write, session_of
 from .errors import SentrialError
 from .graphql import SESSION_QUERY, data_of, query, request_for
 from .interaction import AsyncInteraction
@@ -354,7 +354,7 @@ class AsyncSentrialClient(ClientCore):
         if not self._settings.api_key:
             return Session()
         try:
-            await self._courier.wait_async(self._settings.timeout)
+            await self._courier.wait_async(min(READ_AFTER, self._settings.timeout))
             answer = await self._courier.call_async(query(SESSION_QUERY, id=session_id))
             return session_of(data_of(answer)["session"])
         except Exception as error:

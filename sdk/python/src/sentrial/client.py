@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from .core import ClientCore, Write, session_of
+from .core import READ_AFTER, ClientCore, Write, session_of
 from .errors import SentrialError
 from .graphql import SESSION_QUERY, data_of, query, request_for
 from .interaction import Interaction
@@ -386,7 +386,7 @@ class SentrialClient(ClientCore):
         if not self._settings.api_key:
             return Session()
         try:
-            self._courier.wait(self._settings.timeout)
+            self._courier.wait(min(READ_AFTER, self._settings.timeout))
             answer = self._courier.call(query(SESSION_QUERY, id=session_id))
             return session_of(data_of(answer)["session"])
         except Exception as error:

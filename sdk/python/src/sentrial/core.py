@@ -26,6 +26,9 @@ _log = logging.getLogger("sentrial")
 
 T = TypeVar("T")
 
+READ_AFTER = 5.0
+"""Seconds that a read waits for what was recorded before it."""
+
 
 @dataclass(frozen=True)
 class Write(Generic[T]):

@@ -60,7 +60,10 @@ class Courier:
 
     def call(self, request: Request) -> Response | Failure:
         """Sends it and waits for its answer. Raises SentrialError."""
-        connection = self._idle_connections.pop() if self._idle_connections else self._connection()
+        try:
+            connection = self._idle_connections.pop()
+        except IndexError:
+            connection = self._connection()
         try:
             return _drive_here(exchange(request, self.settings.max_retries), connection)
         finally:

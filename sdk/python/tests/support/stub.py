@@ -27,6 +27,7 @@ class Answer:
 class Asked:
     headers: Mapping[str, str]
     body: bytes
+    path: str
 
     @property
     def inputs(self) -> list[dict[str, Any]]:
@@ -78,7 +79,7 @@ def start_stub(*script: Script, port: int = 0) -> Iterator[Stub]:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            answer = stub.next(Asked(dict(self.headers), body))
+            answer = stub.next(Asked(dict(self.headers), body, self.path))
             if answer.cut == "before":
                 self.close_connection = True
                 return
