@@ -12,10 +12,13 @@ import pytest
 import sentrial
 from sentrial import AsyncSentrialClient, SentrialClient
 
+from .support.certificates import server_context
 from .support.server import free_port
 from .support.stub import Answer, Asked, graphql_error, start_stub, stored
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from sentrial.outbox import DeliveryStats
 
 CLIENTS = pytest.mark.parametrize("kind", ["sync", "async"])
@@ -268,3 +271,14 @@ def test_a_proxy_of_the_environment_is_used_and_no_proxy_obeyed(kind: str, monke
         assert record(kind, direct.url).delivered == 1
     assert (len(proxy.asked), len(direct.asked)) == (1, 1)
     assert proxy.asked[0].path == "http://sentrial.invalid:3001/graphql"
+
+
+@CLIENTS
+def test_over_tls_only_a_trusted_server_is_told(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    context, trusted = server_context(tmp_path)
+    with start_stub(tls=context) as stub:
+        with pytest.raises(sentrial.ServerUnavailable, match="certificate verify failed"):
+            record(kind, stub.url, fail_silently=False, max_retries=0)
+        monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
+        assert record(kind, stub.url).delivered == 1
+    assert len(stub.asked) == 1

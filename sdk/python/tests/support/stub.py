@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Callable, Union
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterator, Mapping
 
 
@@ -71,7 +72,7 @@ class Stub:
 
 
 @contextlib.contextmanager
-def start_stub(*script: Script, port: int = 0) -> Iterator[Stub]:
+def start_stub(*script: Script, port: int = 0, tls: ssl.SSLContext | None = None) -> Iterator[Stub]:
     stub = Stub(list(script))
 
     class Handler(BaseHTTPRequestHandler):
@@ -105,7 +106,9 @@ def start_stub(*script: Script, port: int = 0) -> Iterator[Stub]:
             """A client that has hung up is part of the tests."""
 
     server = Server(("127.0.0.1", port), Handler)
-    stub.url = f"http://127.0.0.1:{server.server_address[1]}"
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    stub.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
