@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import logging
+import time
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
@@ -45,14 +46,55 @@ class _Events:
         verbose: bool = False,
         track_chain_of_thought: bool = True,
         track_tool_errors: bool = True,
+        *,
+        track_llm_calls: bool = True,
     ) -> None:
         super().__init__()
         self.client = client
         self.session_id = session_id
         self.verbose = verbose
         self.run_inline = True  # in order, and in the run's own context
-        self._trace = Trace(session_id, chain_of_thought=track_chain_of_thought, tool_errors=track_tool_errors)
+        self._trace = Trace(
+            session_id,
+            chain_of_thought=track_chain_of_thought,
+            tool_errors=track_tool_errors,
+            model_calls=track_llm_calls,
+        )
+        self._began = time.monotonic()
         self._below: BaseCallbackHandler
+
+    @property
+    def duration_ms(self) -> int:
+        """Milliseconds since this handler was made."""
+        return round((time.monotonic() - self._began) * 1_000)
+
+    def set_input(self, user_input: Any) -> None:
+        """What the user asked, where that is not what the agent is given."""
+        self._trace.given = user_input
+
+    def get_usage_summary(self) -> dict[str, Any]:
+        """``llm_calls``, ``total_prompt_tokens``, ``total_completion_tokens``, ``total_tokens``, ``total_cost`` (US dollars, by
+        list price), ``model`` (the last one), ``duration_ms``."""
+        used = self._trace.models
+        return {
+            "llm_calls": used.calls,
+            "total_prompt_tokens": used.prompt_tokens,
+            "total_completion_tokens": used.completion_tokens,
+            "total_tokens": used.prompt_tokens + used.completion_tokens,
+            "total_cost": round(used.cost, 10),
+            "model": used.model,
+            "duration_ms": self.duration_ms,
+        }
+
+    def _outcome(self, success: bool, failure_reason: str | None, custom_metrics: dict[str, Any] | None) -> dict[str, Any]:
+        return {
+            "success": success,
+            "failure_reason": failure_reason,
+            "custom_metrics": custom_metrics,
+            "duration_ms": self.duration_ms,
+            "user_input": self._trace.given,
+            "assistant_output": self._trace.output,
+        }
 
     def _on_chain_start(self, inputs: Any, run: dict[str, Any]) -> list[Report]:
         if run.get("parent_run_id") is None:
@@ -71,11 +113,11 @@ class _Events:
         if run.get("parent_run_id") is None and _below.get() is self._below:
             _below.set(None)
 
-    def _on_model_start(self, prompt: Any, run: dict[str, Any]) -> list[Report]:
+    def _on_model_start(self, serialized: dict[str, Any] | None, prompt: Any, run: dict[str, Any]) -> list[Report]:
+        described = serialized or {}
+        name = described.get("name") or next(reversed(described.get("id") or [None]))
         parameters = run.get("invocation_params")
-        return self._trace.model_start(
-            run["run_id"], run.get("parent_run_id"), prompt, run.get("name"), run.get("metadata"), parameters
-        )
+        return self._trace.model_start(run["run_id"], run.get("parent_run_id"), prompt, name, run.get("metadata"), parameters)
 
     def _on_tool_start(self, serialized: dict[str, Any] | None, text: str, run: dict[str, Any]) -> list[Report]:
         name = (serialized or {}).get("name") or run.get("name") or "unknown"
@@ -115,7 +157,9 @@ class SentrialCallbackHandler(_Events, BaseCallbackHandler):
 
     What runs inside a tool, an agent say, has that tool call as its parent event. ``client``: an AsyncSentrialClient
     will do while it batches. ``verbose`` prints a line for each thing recorded. Without ``track_tool_errors`` tool calls
-    that fail are left out. May be shared by threads; nothing that goes wrong in recording reaches the agent.
+    that fail are left out, without ``track_llm_calls`` model calls.
+
+    May be shared by threads. Nothing that goes wrong in recording reaches the agent.
     """
 
     def __init__(
@@ -125,9 +169,15 @@ class SentrialCallbackHandler(_Events, BaseCallbackHandler):
         verbose: bool = False,
         track_chain_of_thought: bool = True,
         track_tool_errors: bool = True,
+        *,
+        track_llm_calls: bool = True,
     ) -> None:
-        super().__init__(client, session_id, verbose, track_chain_of_thought, track_tool_errors)
+        super().__init__(client, session_id, verbose, track_chain_of_thought, track_tool_errors, track_llm_calls=track_llm_calls)
         self._below = _Below(self)
+
+    def finish(self, success: bool = True, failure_reason: str | None = None, custom_metrics: dict[str, Any] | None = None) -> Any:
+        """Ends the session as you see it. Without this call the outermost run's end is the session's."""
+        return self.client.complete_session(self.session_id, **self._outcome(success, failure_reason, custom_metrics))
 
     def _report(self, make: Callable[[], list[Report]]) -> None:
         try:
@@ -148,10 +198,10 @@ class SentrialCallbackHandler(_Events, BaseCallbackHandler):
         self._report(lambda: self._on_chain_error(error, run))
 
     def on_chat_model_start(self, serialized: dict[str, Any] | None, messages: list[list[BaseMessage]], **run: Any) -> None:
-        self._report(lambda: self._on_model_start(_conversation(messages), run))
+        self._report(lambda: self._on_model_start(serialized, _conversation(messages), run))
 
     def on_llm_start(self, serialized: dict[str, Any] | None, prompts: list[str], **run: Any) -> None:
-        self._report(lambda: self._on_model_start(_single(prompts), run))
+        self._report(lambda: self._on_model_start(serialized, _single(prompts), run))
 
     def on_llm_new_token(self, token: Any, *, run_id: UUID, **run: Any) -> None:
         self._trace.model_token(run_id)
@@ -188,9 +238,18 @@ class AsyncSentrialCallbackHandler(_Events, AsyncCallbackHandler):
         verbose: bool = False,
         track_chain_of_thought: bool = True,
         track_tool_errors: bool = True,
+        *,
+        track_llm_calls: bool = True,
     ) -> None:
-        super().__init__(client, session_id, verbose, track_chain_of_thought, track_tool_errors)
+        super().__init__(client, session_id, verbose, track_chain_of_thought, track_tool_errors, track_llm_calls=track_llm_calls)
         self._below = _AsyncBelow(self)
+
+    async def finish(
+        self, success: bool = True, failure_reason: str | None = None, custom_metrics: dict[str, Any] | None = None
+    ) -> Any:
+        """Ends the session as you see it. Without this call the outermost run's end is the session's."""
+        told = self.client.complete_session(self.session_id, **self._outcome(success, failure_reason, custom_metrics))
+        return await told if inspect.isawaitable(told) else told
 
     async def _report(self, make: Callable[[], list[Report]]) -> None:
         try:
@@ -211,10 +270,10 @@ class AsyncSentrialCallbackHandler(_Events, AsyncCallbackHandler):
         await self._report(lambda: self._on_chain_error(error, run))
 
     async def on_chat_model_start(self, serialized: dict[str, Any] | None, messages: list[list[BaseMessage]], **run: Any) -> None:
-        await self._report(lambda: self._on_model_start(_conversation(messages), run))
+        await self._report(lambda: self._on_model_start(serialized, _conversation(messages), run))
 
     async def on_llm_start(self, serialized: dict[str, Any] | None, prompts: list[str], **run: Any) -> None:
-        await self._report(lambda: self._on_model_start(_single(prompts), run))
+        await self._report(lambda: self._on_model_start(serialized, _single(prompts), run))
 
     async def on_llm_new_token(self, token: Any, *, run_id: UUID, **run: Any) -> None:
         self._trace.model_token(run_id)

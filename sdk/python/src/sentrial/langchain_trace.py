@@ -75,11 +75,31 @@ class _Wanted:
     reasoning: str | None
 
 
+@dataclass
+class ModelTotals:
+    """What the models under one handler have used."""
+
+    calls: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost: float = 0.0
+    model: str | None = None
+
+    def add(self, model: str, usage: Usage | None) -> None:
+        self.calls += 1
+        self.model = model
+        if usage is not None:
+            self.prompt_tokens += usage.prompt_tokens or 0
+            self.completion_tokens += usage.completion_tokens or 0
+            self.cost += usage.cost(model) or 0.0
+
+
 class Trace:
     """The runs under way, from any thread. Each method gives what to report, in order."""
 
-    def __init__(self, session_id: str, *, chain_of_thought: bool, tool_errors: bool) -> None:
+    def __init__(self, session_id: str, *, chain_of_thought: bool, tool_errors: bool, model_calls: bool) -> None:
         self._session_id = session_id
+        self._model_calls = model_calls
         self._chain_of_thought = chain_of_thought
         self._tool_errors = tool_errors
         self._lock = threading.RLock()
@@ -88,6 +108,11 @@ class Trace:
         self._thoughts: defaultdict[tuple[UUID, str], deque[str | None]] = defaultdict(deque)
         self._told: BaseException | None = None
         """The newest failure of a tool, which is told again by each run that it ends."""
+        self.given: Any = None
+        """The user's words, where they are not to be what the outermost run is given."""
+        self.output: Any = None
+        """What the outermost run answered last."""
+        self.models = ModelTotals()
 
     def knows(self, run_id: UUID | None) -> bool:
         """Whether this run is under way."""
@@ -107,8 +132,8 @@ class Trace:
             reports = self._refused(run, outputs)
             self._forget(run_id, run)
         if run.parent is None and not run.waits:
-            output = _words(outputs, _OUTPUTS)
-            reports.append(self._completion(run, success=True, assistant_output=output))
+            self.output = _words(outputs, _OUTPUTS)
+            reports.append(self._completion(run, success=True, assistant_output=self.output))
         return reports
 
     def chain_error(self, run_id: UUID, error: BaseException) -> list[Report]:
@@ -163,7 +188,8 @@ class Trace:
             usage = _usage(result, messages, generations)
             model = _reported_model(result, messages) or run.of.model
             answer = answers[0] if len(answers) == 1 else answers
-            reports = [self._model_call(run, run.of, model, answer, usage, None)]
+            self.models.add(model, usage)
+            reports = [self._model_call(run, run.of, model, answer, usage, None)] if self._model_calls else []
             for message in messages:
                 reports += self._thought_of(run, message)
             return reports
@@ -171,7 +197,7 @@ class Trace:
     def model_error(self, run_id: UUID, error: BaseException, partial: Any) -> list[Report]:
         with self._lock:
             run = self._runs.pop(run_id, None)
-        if run is None or not isinstance(run.of, _RunOfModel):
+        if run is None or not isinstance(run.of, _RunOfModel) or not self._model_calls:
             return []
         generations = [generation for batch in getattr(partial, "generations", None) or [] for generation in batch]
         answer = _answer(getattr(generations[0], "message", None), generations[0]) if generations else None
@@ -213,16 +239,16 @@ class Trace:
         """``from_model``: a model's tool call told the same thought before."""
         thought = _thought(log)
         with self._lock:
-            run = self._runs.get(run_id)
+            run = self._runs.get(run_id) or _Run(None, run_id, None, {})
             self._thoughts[run_id, tool].append(thought)
-        if thought is None or from_model or not self._chain_of_thought or run is None:
+        if thought is None or from_model or not self._chain_of_thought:
             return []
         return [self._decision(run, thought, tool)]
 
     def agent_finish(self, run_id: UUID, log: str, values: Any) -> list[Report]:
         with self._lock:
-            run = self._runs.get(run_id)
-        if run is None or not self._chain_of_thought:
+            run = self._runs.get(run_id) or _Run(None, run_id, None, {})
+        if not self._chain_of_thought:
             return []
         thought = _thought(log) if "Final Answer:" in log else None
         return [self._decision(run, thought or f"Agent completed: {_words(values, _OUTPUTS)}", "finish")]
@@ -289,7 +315,7 @@ class Trace:
         return {name: value for name, value in found.items() if value is not None}
 
     def _completion(self, root: _Run, **outcome: Any) -> Report:
-        given = _words(root.input, _INPUTS)
+        given = _words(root.input, _INPUTS) if self.given is None else self.given
         return "complete_session", {"session_id": self._session_id, "user_input": given, **outcome}
 
     def _decision(self, run: _Run, reasoning: str, chosen: str) -> Report:

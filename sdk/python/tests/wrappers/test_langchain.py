@@ -446,6 +446,20 @@ def test_the_agent_never_notices_a_server_that_is_gone_or_a_client_that_raises(c
         gone.close(timeout=0.1)
 
 
+def test_a_program_for_the_published_handler_ends_its_session_itself(client: SentrialClient, session_id: str, read: Read) -> None:
+    handler = SentrialCallbackHandler(client, session_id, track_llm_calls=False)
+    handler.set_input("2 + 3, please")
+    create_agent(scripted(calling("add", {"a": 2, "b": 3}), "5"), [add]).invoke(ASK, config={"callbacks": [handler]})
+    assert handler.finish(success=False, failure_reason="too late", custom_metrics={"quality": 4.5})["id"] == session_id
+    used = handler.get_usage_summary()
+    assert (used["llm_calls"], used["total_prompt_tokens"], used["total_completion_tokens"], used["total_tokens"]) == (2, 20, 5, 25)
+    assert used["duration_ms"] >= 0
+    session = read()
+    assert kinds(session) == ["LLM_DECISION", "TOOL_CALL"]
+    assert (session["status"], session["failureReason"], session["customMetrics"]) == ("FAILED", "too late", {"quality": 4.5})
+    assert (session["userInput"], session["assistantOutput"]) == ("2 + 3, please", "5")
+
+
 def test_runs_are_forgotten_when_they_end(client: SentrialClient, session_id: str) -> None:
     handler = SentrialCallbackHandler(client=client, session_id=session_id)
     agent = create_agent(scripted(calling("add", {"a": 2, "b": 3}), calling("nope", {}, id="call_2"), "5"), [add])
