@@ -263,7 +263,7 @@ def test_a_signal_handler_may_record_whatever_it_interrupts(client: SentrialClie
     try:
         deadline = time.monotonic() + 1
         recorded = 0
-        while time.monotonic() < deadline and recorded < 5_000:
+        while time.monotonic() < deadline and recorded < 1_500:
             client.track_tool_call(session, "interrupted")
             recorded += 1
     finally:
@@ -284,6 +284,15 @@ def test_memory_stays_within_its_bound_while_the_server_is_away(caplog: pytest.L
     assert stats.waiting + stats.dropped == 2_000
     assert stats.dropped > 1_500
     assert caplog.text.count("Events are dropped") == 1
+    client.close(0)
+
+
+def test_a_flush_that_was_given_up_leaves_nothing_behind() -> None:
+    client = SentrialClient(api_key="key", api_url=f"http://127.0.0.1:{free_port()}")
+    client.track_error("sess_1", "away")
+    for _ in range(3):
+        assert client.flush(0.01) is False
+    assert client._courier.outbox._waiters == []
     client.close(0)
 
 

@@ -25,7 +25,8 @@ _log = logging.getLogger("sentrial")
 class AsyncCourier(Courier):
     """Brings operations to the server from a task of the event loop that records first.
 
-    Where there is no loop, or the loop ends with something left, the thread of ``Courier`` does it from then on.
+    Where there is no loop, or the loop ends with something left, the thread of ``Courier`` does it from then on; and from
+    the beginning where there is a spool, whose files no loop should wait for.
     """
 
     def __init__(self, settings: Settings) -> None:

@@ -121,14 +121,13 @@ class Courier:
             if self._thread is not None:
                 return
             _end_with_multiprocessing()
-            thread = threading.Thread(target=self._run, name="sentrial", daemon=True)
+            self._thread = threading.Thread(target=self._run, name="sentrial", daemon=True)
             try:
-                thread.start()
+                self._thread.start()
             except RuntimeError:  # the interpreter is ending: no new threads
+                self._thread = None
                 if self.outbox.closed:
                     self._run(deadline)
-                return
-            self._thread = thread
 
     def _run(self, deadline: float | None = None) -> None:
         connection = self._connection()

@@ -114,7 +114,7 @@ class Outbox:
 
     def forget_waiter(self, call: Callable[[], None]) -> None:
         with self._lock:
-            self._waiters = [waiter for waiter in self._waiters if waiter[1] is not call]
+            self._waiters = [waiter for waiter in self._waiters if waiter[1] != call]
 
     def close(self) -> None:
         """From here on it takes nothing new, and nothing lingers."""
