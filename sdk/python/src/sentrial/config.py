@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Union
+from urllib.parse import urlsplit
+
+from .errors import ConfigurationError
+
+DEFAULT_API_URL = "http://localhost:3001"
+
+PathLike = Union[str, "os.PathLike[str]"]
+
+
+@dataclass(frozen=True)
+class BatcherConfig:
+    """How events are collected before they are sent.
+
+    ``flush_interval``: seconds that an event waits for others. ``flush_threshold``: this many are sent at once.
+    ``max_bytes``: what may wait in memory (32 MiB). ``max_queue_size``: how many may wait; None is no limit but bytes.
+    With ``enabled=False`` each call waits until the server has answered.
+    """
+
+    enabled: bool = True
+    flush_interval: float = 0.25
+    flush_threshold: int = 200
+    max_queue_size: int | None = None
+    max_bytes: int = 32 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a client was told, by its arguments, else by the environment."""
+
+    api_key: str
+    api_url: str
+    project_id: str | None
+    timeout: float
+    max_retries: int
+    fail_silently: bool
+    batching: BatcherConfig
+    spool: str | None
+
+    @property
+    def graphql_url(self) -> str:
+        return f"{self.api_url}/graphql"
+
+
+def read_settings(
+    *,
+    api_key: str | None,
+    project_id: str | None,
+    api_url: str | None,
+    timeout: float,
+    max_retries: int,
+    fail_silently: bool,
+    batching: BatcherConfig | bool | None,
+    spool: PathLike | None,
+) -> Settings:
+    """Fills in ``SENTRIAL_API_KEY``, ``SENTRIAL_PROJECT_ID``, ``SENTRIAL_API_URL`` and ``SENTRIAL_SPOOL_DIR``.
+
+    Raises ConfigurationError where one of them cannot be used.
+    """
+    url = (api_url or os.environ.get("SENTRIAL_API_URL") or DEFAULT_API_URL).rstrip("/")
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ConfigurationError(f"api_url: expected http://host:port or https://host, got {url!r}")
+    key = (api_key or os.environ.get("SENTRIAL_API_KEY") or "").strip()
+    if not key:
+        raise ConfigurationError("No API key: set SENTRIAL_API_KEY or give api_key")
+    if not (key.isascii() and key.isprintable()):
+        raise ConfigurationError("api_key: expected printable ASCII, such as sentrial_live_…")
+    if batching is None:
+        batching = fail_silently  # an error can be raised only where the call waits for it
+    if not isinstance(batching, BatcherConfig):
+        batching = BatcherConfig(enabled=bool(batching))
+    spool = spool or os.environ.get("SENTRIAL_SPOOL_DIR") or None
+    return Settings(
+        api_key=key,
+        api_url=url,
+        project_id=project_id or os.environ.get("SENTRIAL_PROJECT_ID") or None,
+        timeout=_number("timeout", timeout, 0.001),
+        max_retries=int(_number("max_retries", max_retries, 0)),
+        fail_silently=fail_silently,
+        batching=batching,
+        spool=None if spool is None else os.fspath(spool),
+    )
+
+
+def _number(name: str, value: object, least: float) -> float:
+    try:
+        return max(least, float(value))  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise ConfigurationError(f"{name}: expected a number, got {value!r:.40}") from None
+
+
+NOTHING = Settings("", DEFAULT_API_URL, None, 30, 0, True, BatcherConfig(), None)
+"""Of a client that cannot work as it was told, and records nothing."""

@@ -1,0 +1,240 @@
+from __future__ import annotations
+
+import atexit
+import contextlib
+import logging
+import os
+import sys
+import threading
+import time
+import weakref
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING
+
+from .delivery import Driven, deliver, exchange
+from .graphql import Failure, Request, Response
+from .http import Connection
+from .outbox import Outbox
+from .spool import Spool
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from .config import Settings
+    from .delivery import Step
+    from .operation import Operation
+
+_log = logging.getLogger("sentrial")
+
+CLOSE_WITHIN = 5.0
+"""Seconds that closing, and the end of the process, may take."""
+
+
+class Courier:
+    """Brings operations to the server from one daemon thread, started when there is something to bring."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.outbox = Outbox(settings.batching)
+        self.spool = Spool(settings.spool, settings.api_url, settings.api_key) if settings.spool and settings.api_key else None
+        self._begin()
+        if self.spool is not None:
+            self._start()  # what an earlier process left
+        _couriers.add(self)
+
+    def _begin(self) -> None:
+        self._starting = threading.RLock()
+        self._thread: threading.Thread | None = None
+        self._signal: SimpleQueue[None] = SimpleQueue()  # not an Event: a signal handler may record, too
+        self._idle_connections: list[Connection] = []
+        self.outbox.wake = self._wake
+
+    # From any thread
+
+    def submit(self, operation: Operation) -> bool:
+        """Returns at once; False where it was dropped."""
+        taken = self.outbox.put(operation)
+        if taken and self._thread is None:
+            self._start()
+        return taken
+
+    def call(self, request: Request) -> Response | Failure:
+        """Sends it and waits for its answer. Raises SentrialError."""
+        try:
+            connection = self._idle_connections.pop()
+        except IndexError:
+            connection = self._connection()
+        try:
+            return _drive_here(exchange(request, self.settings.max_retries), connection)
+        finally:
+            self._idle_connections.append(connection)
+
+    def wait(self, timeout: float) -> bool:
+        """Whether all that was recorded until now is settled, and the spool empty, within ``timeout`` seconds."""
+        deadline = time.monotonic() + timeout
+        settled = threading.Event()
+        self.outbox.when_settled(settled.set)
+        if not settled.is_set() and self._thread is None:
+            self._start()
+        done = settled.wait(timeout)
+        self.outbox.forget_waiter(settled.set)
+        while done and self._spooling() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        return done and not self._spooling()
+
+    def _spooling(self) -> bool:
+        return self.spool is not None and self.spool.may_hold_more
+
+    def close(self, timeout: float | None = None) -> None:
+        """Tries to deliver for ``timeout`` seconds; then what is left goes to the spool, or is lost and logged."""
+        deadline = time.monotonic() + (CLOSE_WITHIN if timeout is None else timeout)
+        self.outbox.close()
+        if self._thread is None and self._unfinished():
+            self._start(deadline)
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(max(0.0, deadline - time.monotonic()))
+        self._finish()
+
+    def _unfinished(self) -> bool:
+        return bool(self.outbox.all_left()) or (self.spool is not None and self.spool.oldest() is not None)
+
+    def _finish(self) -> None:
+        _couriers.discard(self)
+        self._keep_what_is_left()
+        while self._idle_connections:
+            self._idle_connections.pop().close()
+
+    def close_soon(self) -> None:
+        """Closes without waiting: the thread ends when it has delivered, or cannot."""
+        self.outbox.close()
+        if self._thread is None:
+            if self._unfinished():
+                self._start()
+            else:
+                _couriers.discard(self)
+
+    # The thread
+
+    def _start(self, deadline: float | None = None) -> None:
+        with self._starting:
+            if self._thread is not None:
+                return
+            _end_with_multiprocessing()
+            self._thread = threading.Thread(target=self._run, name="sentrial", daemon=True)
+            try:
+                self._thread.start()
+            except RuntimeError:  # the interpreter is ending: no new threads
+                self._thread = None
+                if self.outbox.closed:
+                    self._run(deadline)
+
+    def _run(self, deadline: float | None = None) -> None:
+        connection = self._connection()
+        try:
+            self._drive(deliver(self.outbox, self.spool), connection, deadline)
+        except Exception:
+            _log.exception("The delivery of events ended by a fault of the SDK; please report it")
+        finally:
+            connection.close()
+            if self.outbox.closed:
+                self._keep_what_is_left()
+                _couriers.discard(self)
+            else:  # by a fault: the next thing recorded starts another
+                self._thread = None
+
+    def _drive(self, steps: Driven, connection: Connection, deadline: float | None) -> None:
+        response: Response | Failure | None = None
+        with contextlib.suppress(StopIteration):
+            while deadline is None or time.monotonic() < deadline:
+                step = steps.send(response)
+                if isinstance(step, Request):
+                    response = connection.post(step, None if deadline is None else deadline - time.monotonic())
+                else:
+                    response = None
+                    self._sleep(step.seconds)
+
+    def _wake(self) -> None:
+        self._signal.put(None)
+
+    def _sleep(self, seconds: float | None) -> None:
+        with contextlib.suppress(Empty):
+            self._signal.get(timeout=seconds)
+            while True:  # woken several times is woken once
+                self._signal.get_nowait()
+
+    def _keep_what_is_left(self) -> None:
+        left = self.outbox.all_left()
+        if not left:
+            return
+        spooled = self.spool is not None and self.spool.write(left)
+        self.outbox.give_up(left, spooled=spooled)
+        if not spooled:
+            hint = "" if self.spool else "; SENTRIAL_SPOOL_DIR names a folder that would keep them"
+            _log.warning("%d events were not delivered to %s%s", len(left), self.settings.api_url, hint)
+
+    def _connection(self) -> Connection:
+        return Connection(self.settings.graphql_url, self.settings.api_key, self.settings.timeout)
+
+    def after_fork_in_child(self) -> None:
+        """The thread and the connections are the parent's, and what waits is the parent's to send."""
+        self.outbox.forget_parent()
+        self._begin()
+
+
+def _drive_here(
+    steps: Generator[Step, Response | Failure | None, Response | Failure], connection: Connection
+) -> Response | Failure:
+    response: Response | Failure | None = None
+    while True:
+        try:
+            step = steps.send(response)
+        except StopIteration as stop:
+            answer: Response | Failure = stop.value
+            return answer
+        if isinstance(step, Request):
+            response = connection.post(step)
+        else:
+            response = None
+            time.sleep(step.seconds or 0)
+
+
+# All couriers that may still have something to bring.
+_couriers: set[Courier] = set()
+
+
+def _close_all() -> None:
+    """At the end of the process. All of them together take no longer than CLOSE_WITHIN."""
+    deadline = time.monotonic() + CLOSE_WITHIN
+    for courier in list(_couriers):
+        courier.outbox.close()
+    for courier in list(_couriers):
+        courier.close(max(0.0, deadline - time.monotonic()))
+
+
+def _after_fork_in_child() -> None:
+    for courier in list(_couriers):
+        courier.after_fork_in_child()
+
+
+def _end_with_multiprocessing() -> None:
+    """A worker of multiprocessing that was forked runs no atexit functions, but its own finalizers."""
+    global _finalizer_of
+    util = sys.modules.get("multiprocessing.util")
+    process = sys.modules.get("multiprocessing.process")
+    if util is None or process is None or process.parent_process() is None or _finalizer_of == os.getpid():
+        return
+    _finalizer_of = os.getpid()
+    util.Finalize(None, _close_all, exitpriority=0)
+
+
+_finalizer_of = 0
+
+atexit.register(_close_all)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
+
+
+def close_when_collected(owner: object, courier: Courier) -> None:
+    """Ends the courier's thread when its client is gone. What waits is still delivered."""
+    weakref.finalize(owner, courier.close_soon).atexit = False

@@ -1,0 +1,45 @@
+"""The real server, started once for the run, and a project of its own for each test."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sentrial import SentrialClient
+
+from .support.server import Project, Server, start_server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The built server (`dist/main.js`) on its embedded database, with an environment built from nothing."""
+    with start_server(tmp_path_factory.mktemp("server")) as started:
+        yield started
+
+
+@pytest.fixture
+def project(server: Server) -> Project:
+    """The server's project with a key of this test's own."""
+    return server.project()
+
+
+@pytest.fixture(autouse=True)
+def _environment_of_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No test sees the caller's keys, servers or proxies."""
+    for name in ("SENTRIAL_API_KEY", "SENTRIAL_API_URL", "SENTRIAL_PROJECT_ID", "SENTRIAL_SPOOL_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+
+
+@pytest.fixture
+def client(project: Project) -> Iterator[SentrialClient]:
+    """A client of the real server, closed at the end."""
+    with SentrialClient(api_key=project.key, api_url=project.url) as opened:
+        yield opened

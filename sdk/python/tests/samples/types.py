@@ -1,0 +1,8 @@
+from sentrial.types import (
+Session,
+Event,
+ToolCall,
+Decision,
+LLMCall,
+ErrorEvent
+)
