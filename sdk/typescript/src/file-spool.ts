@@ -33,6 +33,7 @@ export class FileSpool implements Spool {
   #folder: string | undefined;
   #host = '';
   #file: { path: string; bytes: number; handle: FileHandle | undefined } | undefined;
+  #last: Promise<unknown> = Promise.resolve();
   #bytes = 0;
   #serial = 0;
 
@@ -40,9 +41,13 @@ export class FileSpool implements Spool {
   constructor(destination: string, config: SpoolConfig = {}) {
     this.#destination = destination;
     this.#config = config;
+    // Before Node 20.16 they cannot be had at once: they are fetched now, so that appendSync() has them.
+    if (!this.#node) void importNodeModules().then((modules) => (this.#node = modules), () => undefined);
   }
 
-  async append(lines: readonly string[]): Promise<number> {
+  append = (lines: readonly string[]): Promise<number> => this.#alone(() => this.#append(lines));
+
+  async #append(lines: readonly string[]): Promise<number> {
     const { fs } = await this.#open();
     let taken = 0;
     while (taken < lines.length) {
@@ -78,8 +83,11 @@ export class FileSpool implements Spool {
 
   async *replay(): AsyncGenerator<{ lines: readonly string[]; done: () => Promise<void> }> {
     const { fs, path } = await this.#open();
-    await this.#closeFile();
-    for (const file of await this.#claim()) {
+    const files = await this.#alone(async () => {
+      await this.#closeFile();
+      return this.#claim();
+    });
+    for (const file of files) {
       const whole = path.join(this.#folder!, file);
       const text = await fs.promises.readFile(whole, 'utf8');
       const lines = text.split('\n').filter((line) => line !== '');
@@ -92,8 +100,15 @@ export class FileSpool implements Spool {
   }
 
   async close(): Promise<void> {
-    await this.#closeFile();
+    await this.#alone(() => this.#closeFile());
     OPEN.delete(this.#run);
+  }
+
+  /** One after the other: a file is not closed under a write. */
+  #alone<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#last.then(work);
+    this.#last = done.catch(() => undefined);
+    return done;
   }
 
   async #open(): Promise<NodeModules> {

@@ -19,6 +19,8 @@ export type OutboxOptions = {
 
 /** How long the news of drops are gathered before `onError` hears of them, in milliseconds. */
 const NEWS_MS = 100;
+/** Refusals of one batch that are told one by one. */
+const MOST_TOLD = 10;
 /** Sessions whose drops are remembered, so that the server can be told. */
 const MOST_SESSIONS = 1_000;
 
@@ -33,6 +35,9 @@ export class Outbox {
   #queuedBytes = 0;
   #inFlight: readonly Item[] = [];
   #inFlightBytes = 0;
+  /** On its way to the spool because memory is filling up, while the worker does something else. */
+  #relieving: readonly Item[] | undefined;
+  #relief: Promise<void> = Promise.resolve();
   #running: Promise<void> | undefined;
   #cancelTimer: (() => void) | undefined;
   #timerAt = Infinity;
@@ -65,10 +70,18 @@ export class Outbox {
     this.#queue.push(item);
     this.#queuedBytes += item.bytes;
     this.#schedule();
+    if (this.#isCrowded && !this.#relieving) {
+      this.#relieving = [];
+      this.#options.clock.setTimer(() => void this.#relieve(), 0);
+    }
+  }
+
+  get #isCrowded(): boolean {
+    return this.#queuedBytes > this.#options.batching.maxQueueBytes / 2 && this.#options.spool !== undefined && !this.#spoolFull && !this.#closed;
   }
 
   get pending(): number {
-    return this.#queue.length + this.#inFlight.length;
+    return this.#queue.length + this.#inFlight.length + (this.#relieving?.length ?? 0);
   }
 
   /** Delivers, trying the server even when it was away. Returns by the deadline. */
@@ -96,6 +109,7 @@ export class Outbox {
     const { delivered, spooled, dropped } = await this.flush(timeout);
     this.#requests.abort();
     await this.#running;
+    await this.#relief;
     this.#cancelTimer?.();
     await this.#spill();
     this.#drop(this.#queue.splice(0), 'the client is closed, and there is no room to keep it');
@@ -115,7 +129,7 @@ export class Outbox {
 
   /** The last moment, when nothing asynchronous runs any more: spools what is left. */
   leaveNow(): void {
-    const items = [...this.#inFlight, ...this.#queue];
+    const items = [...this.#inFlight, ...(this.#relieving ?? []), ...this.#queue];
     if (items.length === 0) return;
     let taken = 0;
     try {
@@ -125,6 +139,7 @@ export class Outbox {
     }
     this.#counts.spooled += taken;
     this.#inFlight = [];
+    if (this.#relieving) this.#relieving = [];
     this.#requests.abort();
     this.#requests = new AbortController();
     this.#queue = [];
@@ -171,13 +186,14 @@ export class Outbox {
         this.#running = undefined;
         if (this.#closed) return;
         if (this.#away) this.#wake(Math.max(1, this.#away.until - this.#options.clock.now()));
-        else if (this.#queue.length > 0) this.#schedule();
+        else if (this.#queue.length > 0 || this.#mayHaveSpooled) this.#schedule();
       });
     return this.#running;
   }
 
   /** Runs the worker until all that was there is settled, or the server proves to be away. */
   async #settle(): Promise<void> {
+    await this.#relief;
     if (this.#running) {
       const before = this.#attempts;
       await this.#running;
@@ -185,7 +201,7 @@ export class Outbox {
     }
     if (this.#queue.length === 0 && !this.#mayHaveSpooled) return;
     do await this.#run(true);
-    while (this.#queue.length > 0 && !this.#away && !this.#requests.signal.aborted);
+    while ((this.#queue.length > 0 || this.#mayHaveSpooled) && !this.#away && !this.#requests.signal.aborted);
   }
 
   // ——— the worker
@@ -230,12 +246,18 @@ export class Outbox {
     this.#inFlightBytes = 0;
     if (isGone) return [];
     const later: Item[] = [];
+    const refusals: SentrialError[] = [];
     for (const item of items) {
       const error = outcomes.get(item);
-      if (error?.retryable) later.push(item);
-      else if (error) this.#refused(item, error);
-      else this.#delivered(item);
+      if (error?.retryable) {
+        later.push(item);
+        continue;
+      }
+      if (error && !item.quiet) refusals.push(error);
+      else if (!item.quiet) this.#counts.delivered += 1;
+      settle(item, error);
     }
+    this.#refused(refusals);
     const error = outcomes.away;
     if (error) {
       const failures = (this.#away?.failures ?? 0) + 1;
@@ -248,17 +270,12 @@ export class Outbox {
     return later;
   }
 
-  #delivered(item: Item): void {
-    if (!item.quiet) this.#counts.delivered += 1;
-    settle(item);
-  }
-
-  #refused(item: Item, error: SentrialError): void {
-    if (!item.quiet) {
-      this.#counts.dropped += 1;
-      this.#tell(error);
-    }
-    settle(item, error);
+  /** A wrong key refuses every item: a few are told one by one, the others together. */
+  #refused(errors: readonly SentrialError[]): void {
+    this.#counts.dropped += errors.length;
+    for (const error of errors.slice(0, MOST_TOLD)) this.#tell(error);
+    const rest = errors.slice(MOST_TOLD);
+    if (rest.length > 0) this.#tell(new SentrialError('DROPPED', `${rest.length} more were refused, the last because: ${rest.at(-1)!.message}`));
   }
 
   /** Sends what the spool holds, oldest first. Whether the server was there. */
@@ -288,36 +305,62 @@ export class Outbox {
     return true;
   }
 
+  /** A server that is there, and slower than what is tracked: what waits longest goes to the spool, and not the newest lost. */
+  #relieve(): Promise<void> {
+    this.#relief = (async () => {
+      while (this.#isCrowded) {
+        const items = this.#take();
+        this.#relieving = items;
+        const taken = await this.#append(items);
+        if (this.#relieving !== items) return; // leaveNow() took them
+        this.#putBack(items.slice(taken));
+      }
+    })().finally(() => (this.#relieving = undefined));
+    return this.#relief;
+  }
+
   /** While the server is away: moves what waits to the spool, so that it outlives the process. */
   async #spill(): Promise<void> {
     while (this.#queue.length > 0 && this.#options.spool && !this.#spoolFull) await this.#keep(this.#take());
+    if (this.#away) for (const item of this.#queue) settle(item, this.#away.error);
   }
 
   /** Spools; what finds no room there goes back to the front. */
   async #keep(items: readonly Item[]): Promise<void> {
     const { spool } = this.#options;
-    const error = this.#away?.error;
+    const error = this.#away?.error ?? new SentrialError('ABORTED', 'The client was closed before the server took it', { retryable: true });
     let taken = 0;
     if (spool) {
       this.#inFlight = items;
       this.#inFlightBytes = sum(items);
-      try {
-        taken = await spool.append(items.map((item) => this.#line(item)));
-      } catch (thrown) {
-        this.#tell(spoolError(thrown));
-      }
+      taken = await this.#append(items);
       const isGone = this.#inFlight !== items;
       this.#inFlight = [];
       this.#inFlightBytes = 0;
       if (isGone) return;
+    }
+    for (const item of items) settle(item, error);
+    this.#putBack(items.slice(taken));
+  }
+
+  /** How many the spool took. */
+  async #append(items: readonly Item[]): Promise<number> {
+    try {
+      const taken = await this.#options.spool!.append(items.map((item) => this.#line(item)));
       this.#counts.spooled += taken;
       this.#mayHaveSpooled ||= taken > 0;
       this.#spoolFull = taken < items.length;
+      return taken;
+    } catch (error) {
+      this.#tell(spoolError(error));
+      this.#spoolFull = true;
+      return 0;
     }
-    for (const item of items) settle(item, error);
-    const back = items.slice(taken);
-    this.#queue = back.concat(this.#queue);
-    this.#queuedBytes += sum(back);
+  }
+
+  #putBack(items: readonly Item[]): void {
+    this.#queue = items.concat(this.#queue);
+    this.#queuedBytes += sum(items);
   }
 
   #line(item: Item): string {

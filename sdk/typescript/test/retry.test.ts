@@ -43,11 +43,9 @@ const PASSING: [string, Fault][] = [
   ['a GraphQL error OVERLOADED', { status: 200, body: '{"errors":[{"message":"full","extensions":{"code":"OVERLOADED"}}]}' }],
 ];
 
-const timeoutFor = (fault: Fault) => (fault === 'hang' ? { timeout: 150 * QUICK } : {});
-
 describe.each(PASSING)('after %s', (_name, fault) => {
   it('the request is sent again, and all arrives once', async () => {
-    const { tenant, sessionId, proxy, client, errors } = await set((n) => (n === 0 ? fault : 'pass'), timeoutFor(fault));
+    const { tenant, sessionId, proxy, client, errors } = await set((n) => (n === 0 ? fault : 'pass'), fault === 'hang' ? { timeout: 1_500 * QUICK } : {});
     for (let n = 0; n < 3; n += 1) void client.trackToolCall({ sessionId, toolName: `t${n}` });
     expect(await client.flush()).toEqual({ delivered: 3, spooled: 0, dropped: 0, pending: 0 });
     expect(proxy.requests.map((request) => request.operation)).toEqual(['RecordEvents', 'RecordEvents']);
@@ -60,7 +58,7 @@ describe.each(PASSING)('after %s', (_name, fault) => {
   it('without end, it is tried four times, kept, and told once', async () => {
     const triesWhenTold: number[] = [];
     const { tenant, sessionId, proxy, client } = await set(() => fault, {
-      ...timeoutFor(fault),
+      ...(fault === 'hang' && { timeout: 150 * QUICK }),
       onError: () => triesWhenTold.push(proxy.requests.filter((request) => request.operation === 'RecordEvents').length),
     });
     void client.trackToolCall({ sessionId, toolName: 't' });

@@ -153,6 +153,28 @@ describe('a client with a spool', () => {
     expect(filesOf(folder)).toEqual([]);
   });
 
+  it('relieves memory when the server is slower than what is tracked: nothing is dropped, and the order stays', async () => {
+    const tenant = await server.tenant();
+    const sessionId = await tenant.session();
+    await using proxy = await startProxy(tenant.url, (n) => (n === 0 ? 'hang' : 'pass'));
+    const { client, folder } = await clientFor({ url: proxy.url, key: tenant.key }, { timeout: 3_000, batching: { maxEvents: 20, maxQueueBytes: 120_000 } });
+    const total = { spooled: 0, dropped: 0 };
+    for (let n = 0; n < 600; n += 1) {
+      void client.trackToolCall({ sessionId, toolName: `t${n}`, toolInput: 'x'.repeat(500) });
+      for (let pending = n % 20 === 19 ? Infinity : 0; pending > 110; ) {
+        const report = await client.flush(5);
+        total.spooled += report.spooled;
+        total.dropped += report.dropped;
+        pending = report.pending;
+      }
+    }
+    expect(await client.flush(20_000)).toMatchObject({ pending: 0 });
+    expect(total.spooled).toBeGreaterThan(0);
+    expect(total.dropped).toBe(0);
+    expect((await eventsOf(tenant, sessionId)).map((event) => event['toolName'])).toEqual(Array.from({ length: 600 }, (_, n) => `t${n}`));
+    expect(filesOf(folder)).toEqual([]);
+  });
+
   it('leaves out a torn last line and delivers the rest', async () => {
     const tenant = await server.tenant();
     const sessionId = await tenant.session();
