@@ -114,7 +114,7 @@ export const SessionFilterInput = builder.inputType('SessionFilter', {
     hasErrors: t.boolean({ description: 'With errors, or without.' }),
     search: t.string({
       description:
-        'With all of these words, at most 10, in any case: in name, id, agent, user, conversation, summary or failure reason, or in the first 4,000 characters of input or output. A part of a word will do.',
+        'With all of these words, at most 10, in any case (of letters beyond ASCII where the locale of the database knows it): in name, id, agent, user, conversation, summary or failure reason, or in the first 4,000 characters of input or output. A part of a word will do.',
     }),
     metadata: t.field({ type: [MetadataEntryInput], description: 'With all of these entries in metadata.' }),
   }),

@@ -129,7 +129,7 @@ describe('the list of sessions', () => {
     });
   });
 
-  browserTest('of 100,000 sessions opens at once, is paged to wherever one scrolls, keeps few rows, and holds back what is new', { timeout: 60_000 }, async () => {
+  browserTest('of 100,000 sessions opens at once, is paged to wherever one scrolls, keeps few rows, and holds back what is new', { timeout: 150_000 }, async () => {
     const tenant = await server.tenant();
     await seedSessions(server, tenant.projectId, 100_000);
     await visit(tenant, {}, async (page) => {

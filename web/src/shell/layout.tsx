@@ -18,7 +18,7 @@ const PAGES = [
   { to: '/conversations', name: 'Conversations', Icon: MessagesSquare },
   { to: '/agents', name: 'Agents', Icon: Bot },
   { to: '/users', name: 'Users', Icon: Users },
-  { to: '/usage', name: 'Tokens & cost', Icon: Coins },
+  { to: '/usage', name: 'Usage', Icon: Coins },
   { to: '/settings', name: 'Settings', Icon: Settings },
 ] as const;
 
