@@ -26,14 +26,14 @@ const byteLength: (text: string) => number =
 export const itemOf = (kind: ItemKind, sessionId: string, text: string): Item => ({ kind, sessionId, text, bytes: byteLength(text) });
 
 /** As a line of the spool. */
-export const lineOf = (item: Item) => `{"kind":"${item.kind}","sessionId":${JSON.stringify(item.sessionId)},"input":${item.text}}`;
+export const lineOf = (item: Item) => `{"kind":"${item.kind}","sessionId":${JSON.stringify(item.sessionId)},"input":${item.text}${item.quiet ? ',"quiet":true' : ''}}`;
 
 /** The item of a line; undefined where the line is torn. */
 export function itemFrom(line: string): Item | undefined {
   try {
-    const { kind, sessionId, input } = JSON.parse(line) as { kind: ItemKind; sessionId: string; input: unknown };
+    const { kind, sessionId, input, quiet = false } = JSON.parse(line) as { kind: ItemKind; sessionId: string; input: unknown; quiet?: boolean };
     if (!KINDS.includes(kind) || typeof sessionId !== 'string' || typeof input !== 'object') return undefined;
-    return { ...itemOf(kind, sessionId, JSON.stringify(input)), ready: true };
+    return { ...itemOf(kind, sessionId, JSON.stringify(input)), ready: true, quiet };
   } catch {
     return undefined;
   }
