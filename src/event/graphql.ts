@@ -96,7 +96,7 @@ const LlmDecisionEvent = builder.prismaObject('Event', {
   fields: (t) => ({
     alternativesConsidered: t.field({
       type: ['JSON'],
-      nullable: true,
+      nullable: { list: true, items: true },
       description: 'The options it weighed; usually text.',
       select: { alternativesConsidered: true },
       resolve: (event) => event.alternativesConsidered as unknown[] | null,
@@ -240,7 +240,7 @@ const TrackDecisionInput = builder.inputType('TrackDecisionInput', {
   description: 'A decision. `reasoning` says why.',
   fields: (t) => ({
     ...COMMON(t),
-    alternativesConsidered: t.field({ type: ['JSON'], description: 'The options it weighed.' }),
+    alternativesConsidered: t.field({ type: ['JSON'], required: { list: false, items: false }, description: 'The options it weighed.' }),
     chosen: t.string({ description: 'The option it took.' }),
     confidence: t.float({ description: 'How sure it was, from 0 to 1.' }),
   }),
