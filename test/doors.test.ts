@@ -86,7 +86,7 @@ const WRITES: { readonly [mutation: string]: TwoDoors | { onlyGraphql: string } 
   updateSession: update('UpdateSessionInput!', { name: 'renamed', agentName: 'another', userId: 'someone', convoId: 'c', parentSessionId: 'sess_p', ...OUTCOME }),
   completeSession: update('CompleteSessionInput!', OUTCOME, { status: 'completed', success: true }),
   trackToolCall: event('tool_call', 'TrackToolCallInput!', { toolName: 'search', toolInput: { q: [1] }, toolOutput: 'found', toolError: { message: 'partly' }, status: 'error' }),
-  trackDecision: event('llm_decision', 'TrackDecisionInput!', { alternativesConsidered: ['a', { b: 1 }], chosen: 'a', confidence: 0.75 }, [['a confidence beyond 1', { confidence: 1.5 }, 'BAD_USER_INPUT']]),
+  trackDecision: event('llm_decision', 'TrackDecisionInput!', { alternativesConsidered: ['a', null, { b: 1 }], chosen: 'a', confidence: 0.75 }, [['a confidence beyond 1', { confidence: 1.5 }, 'BAD_USER_INPUT']]),
   trackLlmCall: event('llm_call', 'TrackLlmCallInput!', { model: 'm-1', prompt: [{ role: 'user', content: 'hi' }], response: 'hello', promptTokens: 10, completionTokens: 20, toolError: null, status: 'success' }, [
     ['tokens below zero', { promptTokens: -1 }, 'BAD_USER_INPUT'],
   ]),

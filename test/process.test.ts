@@ -33,13 +33,13 @@ describe('starting', () => {
     expect(said).not.toContain('    at ');
   });
 
-  it('says where it listens in one line, and prints its first key once and never again', async () => {
+  it('says where it listens in one line, and prints its first key, and a link to the dashboard with it, once and never again', async () => {
     await using home = await emptyHome();
     const server = await startServer({ env: home.env });
     const ready = server.logs.filter((line) => String(line['msg']).startsWith('listening'));
     expect(ready).toMatchObject([{ level: 'info', url: server.url, msg: `listening on ${server.url}` }]);
-    const [key, ...others] = keysPrinted(server);
-    expect(others).toEqual([]);
+    const [key, ...inLink] = keysPrinted(server);
+    expect(inLink).toEqual([key]);
     expect(await whoIs(server, key!)).toBe(200);
     const session = await newSession(server, key!);
     expect(session).toMatch(/^sess_/);

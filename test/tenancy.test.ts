@@ -77,7 +77,7 @@ const QUERIES: { readonly [field: string]: Case } = {
   sessions: {
     args: '',
     scope: 'read',
-    also: [`(filter: { convoId: "${CONVO}" })`, `(filter: { parentSessionId: "${SESSION}" })`, '(orderBy: { field: LAST_CHANGE, direction: ASC }, after: "WyIwIl0")', '(last: 10)'],
+    also: [`(filter: { convoId: "${CONVO}" })`, `(filter: { parentSessionId: "${SESSION}" })`, '(orderBy: { field: LAST_CHANGE, direction: ASC }, after: "WyIwIiwiIl0")', '(last: 10)'],
   },
   conversation: { args: `(convoId: "${CONVO}")`, scope: 'read', code: 'NOT_FOUND' },
   conversations: { args: '', scope: 'read', also: ['(last: 10)'] },
