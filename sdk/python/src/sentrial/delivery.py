@@ -34,7 +34,7 @@ FAULTS = 5
 MISSES = 6
 """How often a session may be unknown: its creation may come from another process. About 15 seconds."""
 LAST_TRIES = 3
-"""How often a closing client tries when the server is away; once where there is a spool."""
+"""How often a closing client tries when the server is away: the next client may never come, so the spool comes second."""
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ def _send(operations: Sequence[Operation], outbox: Outbox, spool: Spool | None) 
         outbox.say("away", f"Not delivered, trying again: {verdict.reason}")
         if outbox.closed:
             last_tries += 1
-            if last_tries >= LAST_TRIES or spool is not None:
+            if last_tries >= LAST_TRIES:
                 raise _ClosedMeanwhile
         if spool is not None and outbox.half_full():
             yield DiskWork(partial(_spill, outbox, spool))
