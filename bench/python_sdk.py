@@ -34,7 +34,7 @@ def measure(what: str) -> dict[str, float]:
     from sentrial import SentrialClient
 
     logging.disable()
-    client = SentrialClient()
+    client = SentrialClient(spool=False)  # what is measured is memory, and nothing is left behind
     session = client.create_session(name="bench")
     client.flush(1)
 

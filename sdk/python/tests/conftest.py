@@ -12,7 +12,6 @@ from .support.server import Project, Server, start_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 @pytest.fixture(scope="session")
@@ -29,9 +28,10 @@ def project(server: Server) -> Project:
 
 
 @pytest.fixture(autouse=True)
-def _environment_of_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No test sees the caller's keys, servers or proxies."""
-    for name in ("SENTRIAL_API_KEY", "SENTRIAL_API_URL", "SENTRIAL_PROJECT_ID", "SENTRIAL_SPOOL_DIR"):
+def _environment_of_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """No test sees the caller's keys, servers or proxies, nor touches the home folder."""
+    monkeypatch.setenv("SENTRIAL_SPOOL_DIR", str(tmp_path_factory.mktemp("spool")))
+    for name in ("SENTRIAL_API_KEY", "SENTRIAL_API_URL", "SENTRIAL_PROJECT_ID"):
         monkeypatch.delenv(name, raising=False)
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)

@@ -276,7 +276,8 @@ def test_a_signal_handler_may_record_whatever_it_interrupts(client: SentrialClie
 
 def test_memory_stays_within_its_bound_while_the_server_is_away(caplog: pytest.LogCaptureFixture) -> None:
     bound = 200_000
-    client = SentrialClient(api_key="key", api_url=f"http://127.0.0.1:{free_port()}", batching=BatcherConfig(max_bytes=bound))
+    url = f"http://127.0.0.1:{free_port()}"
+    client = SentrialClient(api_key="key", api_url=url, batching=BatcherConfig(max_bytes=bound), spool=False)
     for _ in range(2_000):
         client.track_tool_call("sess_1", "tool", {"text": "x" * 1_000})
         assert client.stats().waiting_bytes <= bound

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import stat
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
 
-from sentrial import BatcherConfig, SentrialClient
+from sentrial import AsyncSentrialClient, BatcherConfig, ConfigurationError, SentrialClient
 
 from .support.programs import run_program, start_program
 from .support.server import free_port
 from .support.stub import Answer, start_stub
+from .test_delivery import wait_until, wait_until_async
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,6 +36,10 @@ def names(project: Project, session: str) -> list[str]:
 
 def files(spool: Path) -> list[Path]:
     return sorted(path for path in spool.rglob("*") if path.is_file())
+
+
+def delivering() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "sentrial"]
 
 
 def test_a_run_while_the_server_is_away_is_delivered_by_the_next_client(server: Server, project: Project, tmp_path: Path) -> None:
@@ -70,11 +77,115 @@ def test_the_end_of_a_script_puts_what_is_left_there(tmp_path: Path) -> None:
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
 
-def test_a_client_with_an_empty_spool_starts_no_thread_for_nothing(tmp_path: Path) -> None:
-    import threading
+def test_without_a_setting_it_is_in_the_home_folder(project: Project, server: Server, tmp_path: Path) -> None:
+    environment = {**project.environment(), "HOME": str(tmp_path), "SENTRIAL_SPOOL_DIR": ""}
+    program = "import sentrial\nprint(sentrial.SentrialClient().create_session(name='script'))"
+    server.kill()
+    try:
+        (session,), err = run_program(program, environment)
+        (path,) = files(tmp_path)
+        assert path.relative_to(tmp_path).parts[:2] == (".sentrial", "spool")
+        assert f"1 events were not delivered to {project.url}, and are kept in {path.parent}" in err
+    finally:
+        server.start()
+    run_program(program, environment)
+    assert project.session(session)["name"] == "script"
+    assert files(tmp_path) == []
 
+
+def test_it_can_be_turned_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setenv("SENTRIAL_SPOOL_DIR", str(tmp_path))
+    client = SentrialClient(api_key="key", api_url=f"http://127.0.0.1:{free_port()}", spool=False)
+    client.track_error("sess_1", "lost")
+    client.close(0.2)
+    assert client.stats().dropped == 1
+    assert list(tmp_path.iterdir()) == []
+    assert "1 events were not delivered" in caplog.text
+    assert "kept" not in caplog.text
+
+
+def test_a_user_without_a_home_has_none_and_is_told_once(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    def unknown(_: int) -> None:
+        raise KeyError("uid not found")
+
+    monkeypatch.delenv("SENTRIAL_SPOOL_DIR")
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+    with start_stub() as stub:
+        for _ in range(2):
+            with SentrialClient(api_key="key", api_url=stub.url) as client:
+                client.track_error("sess_1", "delivered")
+            assert client.stats().delivered == 1
+    assert caplog.text.count("is kept in memory only") == 1
+
+
+def test_what_is_no_folder_is_said_as_any_other_wrong_setting() -> None:
+    with pytest.raises(ConfigurationError, match="spool: expected a folder, or False for none, got 7"):
+        SentrialClient(api_key="key", spool=7, fail_silently=False)  # type: ignore[arg-type]
+
+
+def test_the_spool_of_the_typescript_sdk_in_the_same_place_is_left_alone(tmp_path: Path) -> None:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    other = tmp_path / hashlib.sha256(f"{url}\nkey".encode()).hexdigest()[:16] / "01700000000000-00000001.host.1.abc.ndjson"
+    other.parent.mkdir()
+    other.write_text('{"operation":"toolCall","input":{}}\n')
+    with SentrialClient(api_key="key", api_url=url, spool=tmp_path) as away:
+        away.track_tool_call("sess_1", "mine")
+    assert [path.parent == other.parent for path in files(tmp_path)].count(True) == 1
+    with start_stub(port=port) as stub, SentrialClient(api_key="key", api_url=url, spool=tmp_path) as client:
+        assert client.flush()
+        assert [item["toolCall"]["toolName"] for asked in stub.asked for item in asked.inputs] == ["mine"]
+    assert files(tmp_path) == [other]
+
+
+async def test_an_asynchronous_client_spools_and_replays_without_a_thread_of_its_own(tmp_path: Path) -> None:
+    before = delivering()
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    async with AsyncSentrialClient(api_key="key", api_url=url, spool=tmp_path) as away:
+        for number in range(10):
+            await away.track_tool_call("sess_1", f"tool_{number}")
+    assert away.stats().spooled == 10
+    assert len(files(tmp_path)) == 1
+    with start_stub(port=port) as stub:
+        async with AsyncSentrialClient(api_key="key", api_url=url, spool=tmp_path) as client:
+            await client.track_tool_call("sess_1", "after")
+            assert await client.flush()
+            assert delivering() == before
+        sent = [item["toolCall"]["toolName"] for asked in stub.asked for item in asked.inputs]
+    assert sent == [*(f"tool_{number}" for number in range(10)), "after"]
+    assert client.stats().delivered == 11
+    assert files(tmp_path) == []
+
+
+async def test_a_long_outage_goes_to_disk_from_a_task_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sentrial.delivery.FIRST_PAUSE", 0.01)
+    monkeypatch.setattr("sentrial.delivery.LONGEST_PAUSE", 0.01)
+    before = delivering()
+    port = free_port()
+    batching = BatcherConfig(max_bytes=400_000, flush_interval=0.01)
+    client = AsyncSentrialClient(api_key="key", api_url=f"http://127.0.0.1:{port}", batching=batching, spool=tmp_path)
+    for number in range(1_000):
+        if client.stats().waiting_bytes > 300_000:
+            await wait_until_async(lambda: client.stats().waiting_bytes < 200_000)
+        await client.track_tool_call("sess_1", f"tool_{number}", {"text": "x" * 500})
+    assert client.stats().dropped == 0
+    assert client.stats().spooled > 100
+    with start_stub(port=port) as stub:
+        assert await client.flush(30)
+        assert delivering() == before
+        await client.close()
+        sent = [item["toolCall"]["toolName"] for asked in stub.asked for item in asked.inputs]
+    assert sent == [f"tool_{number}" for number in range(1_000)]
+    assert files(tmp_path) == []
+
+
+def test_a_client_with_an_empty_spool_starts_no_thread_for_nothing(tmp_path: Path) -> None:
     before = threading.active_count()
-    SentrialClient(api_key="key", spool=tmp_path / "not there yet").close()
+    client = SentrialClient(api_key="key", spool=tmp_path / "not there yet")
+    assert threading.active_count() == before
+    client.close()
     assert threading.active_count() == before
 
 
@@ -86,9 +197,7 @@ def test_sent_by_two_processes_it_is_stored_once(project: Project, tmp_path: Pat
     # The spool belongs to a server and a key: this is where it would be for the real one.
     from sentrial.spool import Spool
 
-    folder = Spool(str(tmp_path), project.url, project.key)._folder
-    folder.mkdir()
-    written.rename(folder / written.name)
+    written.rename(Spool(tmp_path, project.url, project.key).folder / written.name)
     program = """
     import sentrial, sys
     sys.stdin.readline()
@@ -118,8 +227,6 @@ def test_a_long_outage_goes_to_disk_before_memory_is_full_and_comes_back_in_orde
     url = f"http://127.0.0.1:{port}"
     batching = BatcherConfig(max_bytes=400_000, flush_interval=0.01)
     client = SentrialClient(api_key="key", api_url=url, batching=batching, spool=tmp_path)
-    from .test_delivery import wait_until
-
     for number in range(2_000):
         if client.stats().waiting_bytes > 300_000:
             wait_until(lambda: client.stats().waiting_bytes < 200_000)
@@ -160,8 +267,10 @@ def test_a_spool_that_cannot_be_written_is_logged_and_harms_nobody(
         monkeypatch.setattr("sentrial.spool.LARGEST_SPOOL", 10)
     else:
         spool.write_text("not a folder")
-    with start_stub(*[Answer(503)] * 20) as stub, SentrialClient(api_key="key", api_url=stub.url, spool=spool) as client:
-        client.track_error("sess_1", "lost")
-    assert client.stats().dropped == 1
-    assert "The spool" in caplog.text
-    assert "1 events were not delivered" in caplog.text
+    said = "is full" if kind == "full" else "cannot be used"
+    for _ in range(2):
+        with start_stub(*[Answer(503)] * 20) as stub, SentrialClient(api_key="key", api_url=stub.url, spool=spool) as client:
+            client.track_error("sess_1", "lost")
+        assert client.stats().dropped == 1
+    assert caplog.text.count(said) == (2 if kind == "full" else 1)
+    assert caplog.text.count("1 events were not delivered") == 2

@@ -4,11 +4,11 @@ import asyncio
 import contextlib
 import logging
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Callable
 from weakref import WeakKeyDictionary
 
 from .courier import CLOSE_WITHIN, Courier
-from .delivery import deliver, exchange
+from .delivery import DiskWork, deliver, exchange
 from .errors import ConfigurationError
 from .graphql import Failure, Request, Response
 from .http import headers_for, retry_after
@@ -25,8 +25,8 @@ _log = logging.getLogger("sentrial")
 class AsyncCourier(Courier):
     """Brings operations to the server from a task of the event loop that records first.
 
-    Where there is no loop, or the loop ends with something left, the thread of ``Courier`` does it from then on; and from
-    the beginning where there is a spool, whose files no loop should wait for.
+    Where there is no loop, or the loop ends with something left, the thread of ``Courier`` does it from then on. Files
+    are read and written by the loop's executor.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -40,6 +40,7 @@ class AsyncCourier(Courier):
         super()._begin()
         self._task: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._is_awaited = False  # by close_async, which then keeps what the task leaves
         self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncClient] = WeakKeyDictionary()
 
     def submit(self, operation: Operation) -> bool:
@@ -97,19 +98,22 @@ class AsyncCourier(Courier):
             self._ensure_driver()
         task = self._task
         if task is not None and not task.done() and self._loop is loop:
+            self._is_awaited = True
             try:
                 await asyncio.wait({task}, timeout=max(0.0, deadline - time.monotonic()))
-            except asyncio.CancelledError:
-                task.cancel()
-                raise
-            self._finish()  # before the thread takes over what is left
-            task.cancel()
+                await _in_executor(self._finish)
+            finally:
+                self._is_awaited = False
+                if task.done():
+                    self.close_soon()  # has nothing to do unless this was cancelled
+                else:
+                    task.cancel()
         elif self._thread is not None:
             await loop.run_in_executor(None, self._thread.join, max(0.0, deadline - time.monotonic()))
         client = self._clients.pop(loop, None)
         if client is not None:
             await client.aclose()
-        self._finish()
+        await _in_executor(self._finish)
 
     def close_soon(self) -> None:
         if self._has_task():
@@ -152,8 +156,11 @@ class AsyncCourier(Courier):
                     step = steps.send(response)
                     if isinstance(step, Request):
                         response = await self._post(client, step)
+                        continue
+                    response = None
+                    if isinstance(step, DiskWork):
+                        await _in_executor(step.do)
                     else:
-                        response = None
                         with contextlib.suppress(asyncio.TimeoutError):
                             await asyncio.wait_for(signal.wait(), step.seconds)
                         signal.clear()
@@ -167,7 +174,8 @@ class AsyncCourier(Courier):
         self.outbox.wake = self._wake
         self.outbox.put_back(self.outbox.in_flight())
         if self.outbox.closed:
-            self.close_soon()
+            if not self._is_awaited:
+                self.close_soon()
         elif self.outbox.all_left():
             self._start()
 
@@ -189,3 +197,12 @@ class AsyncCourier(Courier):
         if client is None:
             client = self._clients[loop] = httpx.AsyncClient(timeout=self.settings.timeout)
         return client
+
+
+async def _in_executor(work: Callable[[], None]) -> None:
+    try:
+        done = asyncio.get_running_loop().run_in_executor(None, work)
+    except RuntimeError:  # the interpreter is ending: no new threads
+        work()
+    else:
+        await done

@@ -34,8 +34,9 @@ class SentrialClient(ClientCore):
     call that waits for its answer repeats a request that got none; the daemon thread repeats for as long as memory
     allows. ``batching``: see ``BatcherConfig``; False makes each call wait. ``pii``: True takes e-mail addresses, phone,
     card and social security numbers and IP addresses out of all content; see ``PiiConfig``. ``spool``: a folder for
-    what cannot be delivered before the process ends or memory is full, sent by the next client with this folder and
-    key; else ``SENTRIAL_SPOOL_DIR``; else such data is dropped, and that is logged.
+    what cannot be delivered before the process ends or memory is half full, at most 64 MiB for each server and key,
+    sent by the next client with this folder, server and key; else ``SENTRIAL_SPOOL_DIR``, else ``~/.sentrial/spool``.
+    With False, or where the folder cannot be made (this is logged once), such data is dropped, and that is logged.
     """
 
     # Sessions

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from .errors import ConfigurationError
 
 DEFAULT_API_URL = "http://localhost:3001"
+DEFAULT_SPOOL = os.path.join("~", ".sentrial", "spool")
 
 PathLike = Union[str, "os.PathLike[str]"]
 
@@ -40,6 +41,7 @@ class Settings:
     fail_silently: bool
     batching: BatcherConfig
     spool: str | None
+    """A folder, perhaps one that begins with ``~``; None: no spool."""
 
     @property
     def graphql_url(self) -> str:
@@ -55,7 +57,7 @@ def read_settings(
     max_retries: int,
     fail_silently: bool,
     batching: BatcherConfig | bool | None,
-    spool: PathLike | None,
+    spool: PathLike | bool | None,
 ) -> Settings:
     """Fills in ``SENTRIAL_API_KEY``, ``SENTRIAL_PROJECT_ID``, ``SENTRIAL_API_URL`` and ``SENTRIAL_SPOOL_DIR``.
 
@@ -78,7 +80,6 @@ def read_settings(
         batching = fail_silently  # an error can be raised only where the call waits for it
     if not isinstance(batching, BatcherConfig):
         batching = BatcherConfig(enabled=bool(batching))
-    spool = spool or os.environ.get("SENTRIAL_SPOOL_DIR") or None
     return Settings(
         api_key=key,
         api_url=url,
@@ -87,8 +88,19 @@ def read_settings(
         max_retries=int(_number("max_retries", max_retries, 0)),
         fail_silently=fail_silently,
         batching=batching,
-        spool=None if spool is None else os.fspath(spool),
+        spool=_spool_folder(spool),
     )
+
+
+def _spool_folder(spool: object) -> str | None:
+    if spool is False:
+        return None
+    if spool is None or spool is True or spool == "":
+        return os.environ.get("SENTRIAL_SPOOL_DIR") or DEFAULT_SPOOL
+    try:
+        return os.fsdecode(spool)  # type: ignore[arg-type]
+    except TypeError:
+        raise ConfigurationError(f"spool: expected a folder, or False for none, got {spool!r:.40}") from None
 
 
 def _number(name: str, value: object, least: float) -> float:

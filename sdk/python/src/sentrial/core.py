@@ -64,7 +64,7 @@ class ClientCore:
         fail_silently: bool = True,
         batching: BatcherConfig | bool | None = None,
         pii: PiiConfig | bool | None = None,
-        spool: PathLike | None = None,
+        spool: PathLike | bool | None = None,
     ) -> None:
         self.current_state: dict[str, Any] = {}
         """What ``update_state`` was told."""

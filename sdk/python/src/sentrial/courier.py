@@ -11,17 +11,15 @@ import weakref
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
-from .delivery import Driven, deliver, exchange
+from .delivery import DiskWork, Driven, deliver, exchange
 from .graphql import Failure, Request, Response
 from .http import Connection
 from .outbox import Outbox
-from .spool import Spool
+from .spool import open_spool
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
-
     from .config import Settings
-    from .delivery import Step
+    from .delivery import Exchange
     from .operation import Operation
 
 _log = logging.getLogger("sentrial")
@@ -36,14 +34,16 @@ class Courier:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.outbox = Outbox(settings.batching)
-        self.spool = Spool(settings.spool, settings.api_url, settings.api_key) if settings.spool and settings.api_key else None
+        self.spool = open_spool(settings)
+        self._finished = False
         self._begin()
-        if self.spool is not None:
-            self._start()  # what an earlier process left
+        if self._spooling():
+            self._ensure_driver()  # what an earlier process left
         _couriers.add(self)
 
     def _begin(self) -> None:
         self._starting = threading.RLock()
+        self._keeping = threading.RLock()
         self._thread: threading.Thread | None = None
         self._signal: SimpleQueue[None] = SimpleQueue()  # not an Event: a signal handler may record, too
         self._idle_connections: list[Connection] = []
@@ -74,8 +74,8 @@ class Courier:
         deadline = time.monotonic() + timeout
         settled = threading.Event()
         self.outbox.when_settled(settled.set)
-        if not settled.is_set() and self._thread is None:
-            self._start()
+        if not settled.is_set() or self._spooling():
+            self._ensure_driver()
         done = settled.wait(timeout)
         self.outbox.forget_waiter(settled.set)
         while done and self._spooling() and time.monotonic() < deadline:
@@ -97,9 +97,10 @@ class Courier:
         self._finish()
 
     def _unfinished(self) -> bool:
-        return bool(self.outbox.all_left()) or (self.spool is not None and self.spool.oldest() is not None)
+        return not self._finished and (bool(self.outbox.all_left()) or self._spooling())
 
     def _finish(self) -> None:
+        self._finished = True
         _couriers.discard(self)
         self._keep_what_is_left()
         while self._idle_connections:
@@ -113,6 +114,9 @@ class Courier:
                 self._start()
             else:
                 _couriers.discard(self)
+
+    def _ensure_driver(self) -> None:
+        self._start()
 
     # The thread
 
@@ -150,8 +154,11 @@ class Courier:
                 step = steps.send(response)
                 if isinstance(step, Request):
                     response = connection.post(step, None if deadline is None else deadline - time.monotonic())
+                    continue
+                response = None
+                if isinstance(step, DiskWork):
+                    step.do()
                 else:
-                    response = None
                     self._sleep(step.seconds)
 
     def _wake(self) -> None:
@@ -164,14 +171,14 @@ class Courier:
                 self._signal.get_nowait()
 
     def _keep_what_is_left(self) -> None:
-        left = self.outbox.all_left()
-        if not left:
-            return
-        spooled = self.spool is not None and self.spool.write(left)
-        self.outbox.give_up(left, spooled=spooled)
-        if not spooled:
-            hint = "" if self.spool else "; SENTRIAL_SPOOL_DIR names a folder that would keep them"
-            _log.warning("%d events were not delivered to %s%s", len(left), self.settings.api_url, hint)
+        with self._keeping:  # the thread's end and close() may meet here
+            left = self.outbox.all_left()
+            if not left:
+                return
+            spooled = self.spool is not None and self.spool.write(left)
+            self.outbox.give_up(left, spooled=spooled)
+        kept = f", and are kept in {self.spool.folder} for the next client" if self.spool and spooled else ""
+        _log.warning("%d events were not delivered to %s%s", len(left), self.settings.api_url, kept)
 
     def _connection(self) -> Connection:
         return Connection(self.settings.graphql_url, self.settings.api_key, self.settings.timeout)
@@ -182,9 +189,7 @@ class Courier:
         self._begin()
 
 
-def _drive_here(
-    steps: Generator[Step, Response | Failure | None, Response | Failure], connection: Connection
-) -> Response | Failure:
+def _drive_here(steps: Exchange, connection: Connection) -> Response | Failure:
     response: Response | Failure | None = None
     while True:
         try:

@@ -28,7 +28,7 @@ def configure(
     project_id: str | None = None,
     timeout: float = 30,
     max_retries: int = 3,
-    spool: PathLike | None = None,
+    spool: PathLike | bool | None = None,
 ) -> SentrialClient:
     """Makes the default client, which ``begin``, ``@session`` and ``@tool`` use; arguments as of ``SentrialClient``.
 

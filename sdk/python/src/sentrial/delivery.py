@@ -1,7 +1,8 @@
 """How operations reach the server, without any input or output of its own.
 
-``deliver`` and ``exchange`` are generators that ask for a ``Request`` to be sent or a ``Pause`` to be made, and are sent
-the response. A thread drives them with blocking calls (``courier.py``), a task with awaited ones (``async_courier.py``).
+``deliver`` and ``exchange`` are generators that ask for a ``Request`` to be sent, a ``Pause`` to be made or ``DiskWork`` to
+be done, and are sent the response. A thread drives them with blocking calls (``courier.py``), a task with awaited ones
+(``async_courier.py``).
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ import random
 import time
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
-from typing import TYPE_CHECKING, Union
+from typing import TYPE_CHECKING, Any, Callable, Union
 
 from .errors import NotFoundError, RefusedError, SentrialError, ServerUnavailable
 from .graphql import Failure, Judgement, Request, Response, judge, request_for
@@ -20,7 +22,7 @@ from .graphql import Failure, Judgement, Request, Response, judge, request_for
 if TYPE_CHECKING:
     from .operation import Operation
     from .outbox import Outbox
-    from .spool import Spool
+    from .spool import Batch, Spool
 
 _log = logging.getLogger("sentrial")
 
@@ -32,7 +34,7 @@ FAULTS = 5
 MISSES = 6
 """How often a session may be unknown: its creation may come from another process. About 15 seconds."""
 LAST_TRIES = 3
-"""How often a closing client tries when the server is away; once where there is a spool."""
+"""How often a closing client tries when the server is away: the next client may never come, so the spool comes second."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,16 @@ class Pause:
     seconds: float | None
 
 
-Step = Union[Request, Pause]
+@dataclass(frozen=True)
+class DiskWork:
+    """Call it where waiting for a disk harms nobody."""
+
+    do: Callable[[], None]
+
+
+Step = Union[Request, Pause, DiskWork]
 Driven = Generator[Step, Union[Response, Failure, None], None]
+Exchange = Generator[Union[Request, Pause], Union[Response, Failure, None], Union[Response, Failure]]
 
 
 class _ClosedMeanwhile(Exception):
@@ -57,10 +67,8 @@ def deliver(outbox: Outbox, spool: Spool | None) -> Driven:
     """
     try:
         while True:
-            if spool is not None and (batch := spool.oldest()) is not None:
-                path, operations = batch
-                yield from _send_all(operations, outbox, spool)
-                spool.remove(path)
+            if spool is not None and spool.may_hold_more:
+                yield from _replay_oldest(outbox, spool)
                 continue
             due = outbox.due()
             if due is None and outbox.closed:
@@ -73,7 +81,7 @@ def deliver(outbox: Outbox, spool: Spool | None) -> Driven:
         return
 
 
-def exchange(request: Request, retries: int) -> Generator[Step, Response | Failure | None, Response | Failure]:
+def exchange(request: Request, retries: int) -> Exchange:
     """One request with its retries. Gives the answer; raises SentrialError where it is no good."""
     tries = 0
     while True:
@@ -91,6 +99,20 @@ def exchange(request: Request, retries: int) -> Generator[Step, Response | Failu
                 raise verdict.errors[0]
             raise ServerUnavailable(f"Not delivered after {tries} tries: {verdict.reason}")
         yield from _pause(_backoff(tries, verdict.retry_after))
+
+
+def _replay_oldest(outbox: Outbox, spool: Spool) -> Driven:
+    batches: list[Batch] = []
+
+    def read() -> None:
+        batch = spool.oldest()
+        if batch is not None:
+            batches.append(batch)
+
+    yield DiskWork(read)
+    for path, operations in batches:
+        yield from _send_all(operations, outbox, spool)
+        yield DiskWork(partial(spool.remove, path))
 
 
 def _send_all(operations: Sequence[Operation], outbox: Outbox, spool: Spool | None) -> Driven:
@@ -134,10 +156,10 @@ def _send(operations: Sequence[Operation], outbox: Outbox, spool: Spool | None) 
         outbox.say("away", f"Not delivered, trying again: {verdict.reason}")
         if outbox.closed:
             last_tries += 1
-            if last_tries >= LAST_TRIES or spool is not None:
+            if last_tries >= LAST_TRIES:
                 raise _ClosedMeanwhile
         if spool is not None and outbox.half_full():
-            _spill(outbox, spool)
+            yield DiskWork(partial(_spill, outbox, spool))
         yield from _pause(_backoff(last_tries or failures, verdict.retry_after), outbox)
 
 
@@ -171,7 +193,7 @@ def _backoff(failures: int, retry_after: float | None) -> float:
     return min(FIRST_PAUSE * 2.0 ** min(failures - 1, 10), LONGEST_PAUSE) * random.uniform(0.5, 1.0)
 
 
-def _pause(seconds: float, outbox: Outbox | None = None) -> Driven:
+def _pause(seconds: float, outbox: Outbox | None = None) -> Generator[Pause, Any, None]:
     """Waits, however often it is woken; cut short when someone begins to wait for delivery, or to close."""
     until = time.monotonic() + seconds
     hurries = outbox.hurries if outbox else 0

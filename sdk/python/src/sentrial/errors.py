@@ -11,7 +11,7 @@ class SentrialError(Exception):
         ├── ValidationError        an argument the server cannot take (also a ValueError)
         ├── DeliveryError          not delivered: it may have been stored or not; sending again is safe
         │   ├── ServerUnavailable  no connection, a timeout, 429 or 5xx, until the retries were used up
-        │   └── QueueFull          the memory bound is reached and there is no spool
+        │   └── QueueFull          the memory bound is reached
         └── RefusedError           the server answered, and will not take it
             ├── AuthenticationError   the key is unknown, revoked or expired
             ├── PermissionDeniedError the key lacks the scope
@@ -39,7 +39,7 @@ class ServerUnavailable(DeliveryError):
 
 
 class QueueFull(DeliveryError):
-    """What waits to be sent has reached its bound in memory, and there is no spool."""
+    """What waits to be sent has reached its bound in memory."""
 
 
 class RefusedError(SentrialError):

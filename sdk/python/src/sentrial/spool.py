@@ -14,42 +14,80 @@ from .operation import Operation
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from .config import Settings
+
 _log = logging.getLogger("sentrial")
 
-LARGEST_SPOOL = 256 * 1024 * 1024
+LARGEST_SPOOL = 64 * 1024 * 1024
 _KINDS = {"createSession", "event", "updateSession", "completeSession"}
+
+
+Batch = tuple[Path, list[Operation]]
+
+_unusable: set[str] = set()
+"""The folders of which it was said."""
+
+
+def open_spool(settings: Settings) -> Spool | None:
+    """The spool of this server and key; None where there is to be none, or its folder cannot be used: that is logged once."""
+    if settings.spool is None or not settings.api_key:
+        return None
+    try:
+        return Spool(Path(settings.spool).expanduser(), settings.api_url, settings.api_key)
+    except (OSError, RuntimeError, LookupError, ValueError) as error:  # RuntimeError, in Python 3.9 KeyError: no home
+        if settings.spool not in _unusable:
+            _unusable.add(settings.spool)
+            _log.warning(
+                "What cannot be delivered is kept in memory only, as the spool %s cannot be used: %s. "
+                "SENTRIAL_SPOOL_DIR may name another folder; spool=False turns it off",
+                settings.spool,
+                error,
+            )
+        return None
 
 
 class Spool:
     """Operations on disk, until there is a server again: one file for each batch, the oldest first.
 
-    Each server and key has a folder of its own in ``folder``, named by their hash, readable by the user alone. The key
-    itself is not written. Two processes may use one folder: what both send is stored once.
+    Each server and key has a folder of its own in ``root``, named by their hash, readable by the user alone. The key
+    itself is not written. Two processes may use one folder: what both send is stored once. The TypeScript SDK may use
+    the same ``root``; its folders have other names.
+
+    Raises OSError where the folder can be neither made nor used, ValueError where it cannot be the name of one.
     """
 
-    def __init__(self, folder: str, api_url: str, api_key: str) -> None:
-        self._folder = Path(folder) / hashlib.sha256(f"{api_url}\n{api_key}".encode()).hexdigest()[:16]
-        self._maybe_more = True
+    def __init__(self, root: Path, api_url: str, api_key: str) -> None:
+        destination = hashlib.sha256(f"{api_url}\n{api_key}".encode()).hexdigest()[:16]
+        self.folder = root / f"python-{destination}"
+        self._make_folder()
+        if not os.access(self.folder, os.R_OK | os.W_OK | os.X_OK):
+            raise PermissionError(f"{self.folder} is not this user's")
+        self._maybe_more = bool(self._files())
+        self._failing = False
 
     def write(self, operations: Sequence[Operation]) -> bool:
-        """False where the disk refuses, or the spool is full (256 MiB)."""
+        """Whether they are on disk, synced; not where the disk refuses, or the spool is full (64 MiB)."""
         if not operations:
             return True
         text = b"".join(_line(operation) for operation in operations)
         try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if sum(path.stat().st_size for path in self._files()) + len(text) > LARGEST_SPOOL:
-                _log.warning("The spool %s is full (%d bytes)", self._folder, LARGEST_SPOOL)
+            self._make_folder()  # someone may have removed it
+            if sum(map(_size, self._files())) + len(text) > LARGEST_SPOOL:
+                self._say(f"is full ({LARGEST_SPOOL} bytes)")
                 return False
-            path = self._folder / f"{new_id('batch')}.jsonl"
+            path = self.folder / f"{new_id('batch')}.jsonl"
             part = path.with_suffix(".part")
             with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
                 file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
             part.replace(path)
+            _sync_folder(self.folder)
         except OSError as error:
-            _log.warning("The spool %s cannot be written: %s", self._folder, error)
+            self._say(f"cannot be written: {error}")
             return False
         self._maybe_more = True
+        self._failing = False
         return True
 
     def oldest(self) -> tuple[Path, list[Operation]] | None:
@@ -63,7 +101,7 @@ class Spool:
                 lines = files[0].read_bytes().splitlines()
             except OSError as error:  # another process was faster, or it is not ours to read
                 if files[0].exists():
-                    _log.warning("The spool %s cannot be read: %s", self._folder, error)
+                    _log.warning("The spool %s cannot be read: %s", self.folder, error)
                     self._maybe_more = False
                 continue
             operations = [operation for operation in map(_operation, lines) if operation is not None]
@@ -81,11 +119,37 @@ class Spool:
         with contextlib.suppress(OSError):
             path.unlink()
 
+    def _make_folder(self) -> None:
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def _say(self, what: str) -> None:
+        """Once, until it can be written again."""
+        if not self._failing:
+            self._failing = True
+            _log.warning("The spool %s %s", self.folder, what)
+
     def _files(self) -> list[Path]:
         try:
-            return sorted(self._folder.glob("*.jsonl"))  # ids sort by time
+            return sorted(self.folder.glob("*.jsonl"))  # ids sort by time
         except OSError:
             return []
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:  # another process has just sent it
+        return 0
+
+
+def _sync_folder(folder: Path) -> None:
+    """So that the new file's name outlives a power cut, too. Windows opens no folders."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _line(operation: Operation) -> bytes:

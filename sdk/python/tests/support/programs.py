@@ -15,7 +15,12 @@ if TYPE_CHECKING:
 
 def start_program(text: str, environment: Mapping[str, str]) -> subprocess.Popen[str]:
     """Starts it with an environment built from nothing; what it writes is piped."""
-    base = {"PATH": os.environ.get("PATH", ""), "HOME": tempfile.gettempdir(), "PYTHONDONTWRITEBYTECODE": "1"}
+    base = {
+        "PATH": os.environ.get("PATH", ""),
+        "HOME": tempfile.gettempdir(),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "SENTRIAL_SPOOL_DIR": os.environ["SENTRIAL_SPOOL_DIR"],  # this test's own
+    }
     return subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(text)],
         env={**base, **environment},

@@ -74,8 +74,9 @@ class Project:
         return [edge["node"] for edge in self.graphql(query, filter=filter)["sessions"]["edges"]][::-1]
 
     def environment(self) -> dict[str, str]:
-        """What a program needs to find this server."""
-        return {"SENTRIAL_API_URL": self.url, "SENTRIAL_API_KEY": self.key}
+        """What a program needs to find this server, and the test's own spool."""
+        spool = os.environ["SENTRIAL_SPOOL_DIR"]
+        return {"SENTRIAL_API_URL": self.url, "SENTRIAL_API_KEY": self.key, "SENTRIAL_SPOOL_DIR": spool}
 
 
 class Server:
