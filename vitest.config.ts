@@ -1,3 +1,5 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 import { ClosingLine } from './test/support/closing-line.ts';
@@ -32,6 +34,8 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'sdk-typescript',
+          // Not the home folder of whoever runs the tests.
+          env: { SENTRIAL_SPOOL_DIR: join(tmpdir(), `sentrial-test-spool-${process.pid}`) },
           include: ['sdk/typescript/test/**/*.test.ts'],
           typecheck: { enabled: true, include: ['sdk/typescript/test/**/*.test-d.ts'], tsconfig: 'sdk/typescript/test/tsconfig.types.json' },
           provide: { flavour: 'embedded' },

@@ -261,7 +261,7 @@ export interface Spool {
 }
 
 export type SpoolConfig = {
-  /** Default: `sentrial-spool` in the system's folder for temporary files. */
+  /** Default: `SENTRIAL_SPOOL_DIR`, else `~/.sentrial/spool`. */
   folder?: string;
   /** Most bytes on disk. Default: 64 MiB. */
   maxBytes?: number;
