@@ -56,13 +56,21 @@ export type EventType =
   | 'STATE_CHANGE'
   | 'TOOL_CALL';
 
+export type MetadataEntry = {
+  key: string;
+  value: string;
+};
+
 export type SessionFilter = {
   agentName?: string | null | undefined;
   convoId?: string | null | undefined;
   createdAfter?: string | null | undefined;
   createdBefore?: string | null | undefined;
   hasErrors?: boolean | null | undefined;
+  ids?: Array<string> | null | undefined;
+  metadata?: Array<MetadataEntry> | null | undefined;
   parentSessionId?: string | null | undefined;
+  search?: string | null | undefined;
   statuses?: Array<SessionStatus> | null | undefined;
   userId?: string | null | undefined;
 };
