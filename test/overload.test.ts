@@ -35,7 +35,7 @@ it('refuses new work at once while too much waits, accepts none of it, and goes 
     const before = waiting();
     const id = `accepted-${accepted.length}`;
     accepted.push({ id, answer: tenant.rest('POST', '/events', event(id)) });
-    await eventually(() => expect(waiting()).toBeGreaterThan(before), 'not accepted');
+    await eventually(() => expect(waiting()).toBeGreaterThan(before));
   }
   expect(accepted.length).toBeGreaterThan(4);
 

@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { emptyHome, migratedHome } from './support/home.ts';
-import { eventually, follow, subscribeToEvents } from './support/live.ts';
+import { follow, subscribeToEvents } from './support/live.ts';
 import { eventsOf, post, startLoad } from './support/load.ts';
 import { startServer } from './support/process.ts';
 import type { ServerProcess } from './support/process.ts';
@@ -68,17 +68,18 @@ describe('stopping', () => {
   it('on SIGTERM under load keeps every acknowledged write, tells clients to reconnect, and exits 0 in time', { timeout: 60_000 }, async () => {
     await using home = await migratedHome();
     const env = { ...home.env, SENTRIAL_BOOTSTRAP_API_KEY: KEY };
-    let server = await startServer({ env });
-    const access = () => ({ url: server.url, key: KEY });
+    const server = await startServer({ env });
+    let serving = Promise.resolve(server);
+    const access = async () => ({ url: (await serving).url, key: KEY });
     const session = await newSession(server, KEY);
     const reader = follow(access);
-    const sse = subscribeToEvents(access(), {}, 'sse');
+    const sse = subscribeToEvents(await access(), {}, 'sse');
     const socket = new WebSocket(`${server.url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws');
     await once(socket, 'open');
     socket.send(JSON.stringify({ type: 'connection_init', payload: { apiKey: KEY } }));
     await once(socket, 'message');
     const load = startLoad(access, session);
-    await eventually(() => expect(load.acknowledged.length).toBeGreaterThan(200), 'nothing is written');
+    await load.wrote(200);
 
     const closed = once(socket, 'close');
     const began = Date.now();
@@ -89,14 +90,15 @@ describe('stopping', () => {
     expect(String(await sse.ended)).toContain('Connection closed while having active streams');
     expect(server.logs.filter((line) => ['error', 'fatal'].includes(String(line['level'])) || 'text' in line)).toEqual([]);
 
-    server = await startServer({ env });
+    serving = startServer({ env });
     await load.stop();
-    const table = await eventsOf(access(), session);
+    const table = await eventsOf(await access(), session);
     expect(table.map(({ id }) => id).sort()).toEqual([...load.acknowledged].sort());
-    await eventually(() => expect(reader.all()).toHaveLength(table.length), 'the reader has not come back');
+    await reader.received(table.length);
+    expect(reader.all()).toHaveLength(table.length);
     await reader.stop();
     for (const refusal of load.refusals) expect(refusal.status).toBe(503);
-    await server.stop();
+    await (await serving).stop();
   });
 
   it('answers what still arrives with 503, /readyz too', async () => {

@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { startApp } from './support/app.ts';
 import type { TestApp } from './support/app.ts';
-import { eventsInTable, eventually, idsOf, positionsOf, subscribe, subscribeToEvents, subscribersOf, whenSubscribers } from './support/live.ts';
+import { Changes } from './support/changes.ts';
+import { eventsInTable, idsOf, positionsOf, subscribe, subscribeToEvents, subscribersOf, whenSubscribers } from './support/live.ts';
 import type { Door, EventsData, Live } from './support/live.ts';
 import { statementsOf } from './support/queries.ts';
 import type { Tenant } from './support/tenant.ts';
@@ -238,11 +239,15 @@ it('resumes from the last cursor without gap or duplicate, however often the soc
   })();
   const got: EventsData[] = [];
   let ended = false;
-  void writing.then(() => (ended = true));
+  const changes = new Changes();
+  void writing.then(() => {
+    ended = true;
+    changes.tell();
+  });
   for (let cuts = 0; !ended || got.length < written; cuts += 1) {
-    const live = subscribeToEvents(tenant, { after: got.at(-1)?.events.cursor ?? '0' });
+    const live = subscribeToEvents(tenant, { after: got.at(-1)?.events.cursor ?? '0' }, 'ws', changes);
     const enough = 1 + random(60);
-    await eventually(() => expect(live.data.length >= enough || (ended && got.length + live.data.length >= written)).toBe(true), 'the reader waits');
+    await changes.when(() => expect(live.data.length >= enough || (ended && got.length + live.data.length >= written)).toBe(true));
     live.cut();
     await live.ended;
     got.push(...live.data);
@@ -275,15 +280,18 @@ it('holds little for a reader that stalls, delays nobody else, and loses nothing
   const query = 'subscription { events { cursor event { id ... on ToolCallEvent { toolOutput } } } }';
   const socket = new WebSocket(`${server.url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws');
   const got: string[] = [];
+  const changes = new Changes();
   socket.on('open', () => socket.send(JSON.stringify({ type: 'connection_init', payload: { apiKey: tenant.key } })));
   socket.on('message', (data: Buffer) => {
     const message = JSON.parse(data.toString()) as { type: string; payload: { data: EventsData } };
     if (message.type === 'connection_ack') socket.send(JSON.stringify({ id: '1', type: 'subscribe', payload: { query } }));
-    if (message.type === 'next') got.push(message.payload.data.events.event.id);
+    if (message.type !== 'next') return;
+    got.push(message.payload.data.events.event.id);
+    changes.tell();
   });
   await whenSubscribers(server, 1);
   await tenant.event(session);
-  await eventually(() => expect(got).toHaveLength(1), 'the first event has not come');
+  await changes.when(() => expect(got).toHaveLength(1));
 
   socket.pause();
   await using healthy = subscribe<EventsData>(tenant, { query });
@@ -301,7 +309,7 @@ it('holds little for a reader that stalls, delays nobody else, and loses nothing
 
   socket.resume();
   const table = await eventsInTable(server, tenant.projectId);
-  await eventually(() => expect(got.length).toBeGreaterThanOrEqual(table.length), 'it has not caught up');
+  await changes.when(() => expect(got.length).toBeGreaterThanOrEqual(table.length));
   expect(got).toEqual(table.map((row) => row.id));
   socket.terminate();
 });

@@ -86,11 +86,11 @@ it('trusts a key no longer than its cache time when Redis is gone and no message
   const caller = await keyRing.identify(key.key);
   const ended = new Promise<string>((resolve) => keyRing.whenEnded(caller, resolve));
   await redis.kill();
-  await eventually(() => expect(bus.bus.state()).toBe('down'), 'Redis is not missed');
+  await bus.when('down');
   const began = Date.now();
   await revoke(admin, key);
   expect(await statusAt(one, key)).toBe(401); // where it was revoked, at once
-  await eventually(() => expect(keyRing.identify(key.key)).rejects.toThrow('Invalid or missing API key'), 'still trusted');
+  await eventually(() => expect(keyRing.identify(key.key)).rejects.toThrow('Invalid or missing API key'));
   expect(await ended).toBe('revoked');
   expect(Date.now() - began).toBeLessThan(cacheMs * 2 + 1_500);
   keyRing.close();

@@ -44,26 +44,6 @@ export async function end(child: ChildProcess, signal: NodeJS.Signals, patience 
   clearTimeout(timer);
 }
 
-/**
- * Repeats `attempt` until it succeeds, `givesUp` returns a reason, or the time is over. For servers that
- * have no way to tell that they are ready other than answering.
- */
-export async function until<T>(
-  attempt: () => Promise<T>,
-  { what, within = 30_000, givesUp = () => undefined }: { what: string; within?: number; givesUp?: () => string | undefined },
-): Promise<T> {
-  const deadline = Date.now() + within;
-  for (;;) {
-    try {
-      return await attempt();
-    } catch (cause) {
-      const reason = givesUp() ?? (Date.now() > deadline ? `not within ${within} ms` : undefined);
-      if (reason !== undefined) throw new Error(`${what}: ${reason}`, { cause });
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  }
-}
-
 export const temporaryFolder = (name: string) => mkdtemp(join(tmpdir(), `sentrial-${name}-`));
 export const removeFolder = (folder: string) => rm(folder, { recursive: true, force: true, maxRetries: 5 });
 

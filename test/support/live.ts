@@ -2,8 +2,9 @@ import { createClient as createSseClient } from 'graphql-sse';
 import { createClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
 import type { Resources } from '../../src/resources/resources.ts';
+import { expect, vi } from 'vitest';
 import type { TestApp } from './app.ts';
-import { until } from './child.ts';
+import { Changes } from './changes.ts';
 
 // Subscriptions over both doors, through the published clients of each.
 
@@ -29,12 +30,9 @@ export interface Live<Data> extends AsyncDisposable {
 export type Operation = { query: string; variables?: Record<string, unknown> };
 type Access = { url: string; key: string };
 
-const WITHIN_MS = 20_000;
-
-export function subscribe<Data>({ url, key }: Access, operation: Operation, door: Door = 'ws'): Live<Data> {
+export function subscribe<Data>({ url, key }: Access, operation: Operation, door: Door = 'ws', changes = new Changes()): Live<Data> {
   const results: LiveResult<Data>[] = [];
   const data: Data[] = [];
-  const waiting = new Set<() => void>();
   let resolveEnded!: (reason: unknown) => void;
   const ended = new Promise<unknown>((resolve) => (resolveEnded = resolve));
   let hasEnded = false;
@@ -54,13 +52,13 @@ export function subscribe<Data>({ url, key }: Access, operation: Operation, door
   function end(reason?: unknown) {
     hasEnded = true;
     resolveEnded(reason);
-    waiting.forEach((check) => check());
+    changes.tell();
   }
   const unsubscribe = client.subscribe<Data>(operation, {
     next(result) {
       results.push(result);
       if (result.data) data.push(result.data);
-      waiting.forEach((check) => check());
+      changes.tell();
     },
     error: end,
     complete: () => end(),
@@ -79,23 +77,15 @@ export function subscribe<Data>({ url, key }: Access, operation: Operation, door
     stop,
     cut: () => socket?.terminate(),
     [Symbol.asyncDispose]: stop,
-    received(condition) {
-      return new Promise((resolve, reject) => {
-        const said = () => `${results.length} results came, the last: ${JSON.stringify(results.at(-1))}`;
-        const timer = setTimeout(() => done(new Error(`Not received within ${WITHIN_MS} ms; ${said()}`)), WITHIN_MS);
-        function done(error?: Error) {
-          clearTimeout(timer);
-          waiting.delete(check);
-          if (error) reject(error);
-          else resolve(data);
-        }
-        function check() {
-          if (condition(data)) done();
-          else if (hasEnded) void ended.then((reason) => done(new Error(`The subscription ended; ${said()}`, { cause: reason })));
-        }
-        waiting.add(check);
-        check();
+    async received(condition) {
+      const said = () => `${results.length} results came, the last: ${JSON.stringify(results.at(-1))}`;
+      const enough = await changes.when(() => {
+        if (condition(data)) return true;
+        if (hasEnded) return false;
+        throw new Error(said());
       });
+      if (!enough) throw new Error(`The subscription ended; ${said()}`, { cause: await ended });
+      return data;
     },
   };
 }
@@ -107,8 +97,8 @@ const EVENTS = `subscription Events($after: Cursor, $sessionId: ID, $types: [Eve
 }`;
 
 /** The events of a project as one reader gets them. */
-export const subscribeToEvents = (access: Access, variables: Record<string, unknown> = {}, door: Door = 'ws') =>
-  subscribe<EventsData>(access, { query: EVENTS, variables }, door);
+export const subscribeToEvents = (access: Access, variables: Record<string, unknown> = {}, door: Door = 'ws', changes = new Changes()) =>
+  subscribe<EventsData>(access, { query: EVENTS, variables }, door, changes);
 
 export const positionsOf = (data: readonly EventsData[]) => data.map(({ events }) => Number(events.cursor));
 export const idsOf = (data: readonly EventsData[]) => data.map(({ events }) => events.event.id);
@@ -117,35 +107,46 @@ export const idsOf = (data: readonly EventsData[]) => data.map(({ events }) => e
 export type Follower = AsyncDisposable & {
   /** All it has got, over every connection. */
   all(): EventsData[];
+  /** Resolves when it has got so many. */
+  received(count: number): Promise<void>;
   connections(): number;
   stop(): Promise<void>;
 };
 
-const PAUSE_MS = 50;
-
-/** Follows the events of a project from the beginning, on whichever server `access` says when it connects. */
-export function follow(access: () => Access, door: Door = 'ws'): Follower {
+/** Follows the events of a project from the beginning, on whichever server `access` says when it connects; while there is none it waits. */
+export function follow(access: () => Access | Promise<Access>, door: Door = 'ws'): Follower {
   const past: EventsData[] = [];
+  const changes = new Changes();
   let live: Live<EventsData> | undefined;
   let connections = 0;
   let stopping = false;
   const running = (async () => {
     while (!stopping) {
       const after = past.at(-1)?.events.cursor ?? '0';
-      live = subscribeToEvents(access(), { after }, door);
+      live = subscribeToEvents(await access(), { after }, door, changes);
       connections += 1;
       await live.ended;
       past.push(...live.data);
       live = undefined;
-      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
     }
   })();
+  const all = () => (live ? [...past, ...live.data] : [...past]);
   async function stop() {
     stopping = true;
     await live?.stop();
     await running;
   }
-  return { all: () => (live ? [...past, ...live.data] : [...past]), connections: () => connections, stop, [Symbol.asyncDispose]: stop };
+  return {
+    all,
+    received: (count) =>
+      changes.when(() => {
+        const got = past.length + (live?.data.length ?? 0);
+        if (got < count) throw new Error(`It has got ${got} of ${count} events`);
+      }),
+    connections: () => connections,
+    stop,
+    [Symbol.asyncDispose]: stop,
+  };
 }
 
 /** Open subscriptions on a server, as its metrics count them. */
@@ -156,15 +157,11 @@ export async function subscribersOf(server: Pick<TestApp, 'metrics'>): Promise<n
 
 /** Resolves when a server has so many subscribers; then all of them are live. */
 export async function whenSubscribers(server: Pick<TestApp, 'metrics'>, count: number): Promise<void> {
-  await eventually(async () => {
-    const now = await subscribersOf(server);
-    if (now !== count) throw new Error(`${now} subscribers`);
-  }, `not ${count} subscribers`);
+  await eventually(async () => expect(await subscribersOf(server)).toBe(count));
 }
 
-/** Repeats an assertion until it holds. */
-export const eventually = <T>(assertion: () => Promise<T> | T, what: string, within = 15_000): Promise<T> =>
-  until(async () => assertion(), { what, within });
+/** Asks again until the assertion holds: for what has no way to tell that it has changed. */
+export const eventually = <T>(assertion: () => Promise<T> | T, within = 15_000): Promise<T> => vi.waitFor(assertion, { timeout: within, interval: 20 });
 
 /** The events of a project as the table has them. */
 export async function eventsInTable(server: { resources: Pick<Resources, 'pool'> }, projectId: string): Promise<{ position: number; id: string; sessionId: string }[]> {

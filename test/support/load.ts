@@ -1,4 +1,5 @@
 import { Agent, request } from 'node:http';
+import { Changes } from './changes.ts';
 
 // Clients that keep writing whatever happens to the server, and remember what was acknowledged.
 
@@ -32,31 +33,35 @@ export type Load = {
   readonly refusals: Reply[];
   /** Requests whose connection broke: nobody knows whether they were carried out. */
   broken(): number;
+  /** Resolves when `count` more were acknowledged than have been by now. */
+  wrote(count: number): Promise<void>;
   /** Ends when each writer has its last event acknowledged. */
   stop(): Promise<void>;
 };
 
-const PAUSE_MS = 25;
-
-/** Writers that record events one after another. What is not acknowledged is sent again, under the same id. */
-export function startLoad(access: () => Access, sessionId: string, writers = 8): Load {
+/**
+ * Writers that record events one after another. What is not acknowledged is sent again at once, under the same id, to
+ * whichever server `access` says; while there is none they wait.
+ */
+export function startLoad(access: () => Access | Promise<Access>, sessionId: string, writers = 8): Load {
   const acknowledged: string[] = [];
   const refusals: Reply[] = [];
   let broken = 0;
   let stopping = false;
+  const changes = new Changes();
   const agent = new Agent({ keepAlive: true });
 
   async function write() {
     while (!stopping) {
       const event = { id: crypto.randomUUID(), sessionId, eventType: 'tool_call', toolName: 'search', toolInput: { q: 'x'.repeat(200) } };
       for (;;) {
-        const reply = await post(access(), '/events', event, agent);
+        const reply = await post(await access(), '/events', event, agent);
         if (reply?.status === 200) break;
         if (reply) refusals.push(reply);
         else broken += 1;
-        await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
       }
       acknowledged.push(event.id);
+      changes.tell();
     }
   }
   const running = Promise.all(Array.from({ length: writers }, write));
@@ -64,6 +69,12 @@ export function startLoad(access: () => Access, sessionId: string, writers = 8):
     acknowledged,
     refusals,
     broken: () => broken,
+    wrote(count) {
+      const enough = acknowledged.length + count;
+      return changes.when(() => {
+        if (acknowledged.length < enough) throw new Error(`${acknowledged.length} of ${enough} events were acknowledged`);
+      });
+    },
     async stop() {
       stopping = true;
       await running;

@@ -1,13 +1,14 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
-import { chown, open, readFile } from 'node:fs/promises';
+import { chown, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import pg from 'pg';
 import { findPostgres, unprivilegedAccount } from './binaries.ts';
 import type { Account, Missing } from './binaries.ts';
-import { end, guard, hasEnded, removeFolder, stopsOnce, temporaryFolder, until } from './child.ts';
+import { end, guard, hasEnded, removeFolder, stopsOnce, temporaryFolder } from './child.ts';
+import { Lines } from './lines.ts';
 import { freePort } from './ports.ts';
 
 /** A real PostgreSQL of the test's own, on 127.0.0.1, durable (fsync on), with user `postgres` and no password. */
@@ -37,7 +38,7 @@ export async function startPostgres(): Promise<Postgres | Missing> {
   const folder = await temporaryFolder('postgres');
   try {
     if (account) await chown(folder, account.uid, account.gid);
-    await run(join(programs, 'initdb'), INITDB, { folder, account });
+    await initialize(programs, { folder, account });
     for (let tries = 0; ; tries += 1) {
       const port = await freePort();
       try {
@@ -77,59 +78,51 @@ const settings = (port: number) => ({
 });
 
 const environment = { PATH: '/usr/local/bin:/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' };
-const logFile = (folder: string) => join(folder, 'server.log');
 const addressOf = (port: number) => `postgres://postgres@127.0.0.1:${port}/postgres`;
 
 type Home = { folder: string; account: Account };
+/** `gone` resolves when its last process has let go of the log: only then does another server take the folder. */
+type Postmaster = { child: ChildProcess; gone: Promise<unknown> };
 
-async function run(program: string, args: readonly string[], { folder, account }: Home): Promise<void> {
-  const log = await open(logFile(folder), 'a');
-  const child = spawn(program, args, { ...account, cwd: folder, env: environment, stdio: ['ignore', log.fd, log.fd] });
-  await log.close();
-  guard(child, { signal: 'KILL', folder });
-  await once(child, 'exit');
-  if (child.exitCode !== 0) throw new Error(`${program} failed:\n${tail(folder)}`);
+async function initialize(programs: string, { folder, account }: Home): Promise<void> {
+  const running = promisify(execFile)(join(programs, 'initdb'), INITDB, { ...account, cwd: folder, env: environment });
+  guard(running.child, { signal: 'KILL', folder });
+  await running;
 }
 
-async function launch(programs: string, home: Home & { port: number }): Promise<ChildProcess> {
-  const { folder, account, port } = home;
+async function launch(programs: string, { folder, account, port }: Home & { port: number }): Promise<Postmaster> {
   const options = Object.entries(settings(port)).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
-  const log = await open(logFile(folder), 'a');
   const child = spawn(join(programs, 'postgres'), ['-D', 'data', ...options], {
     ...account,
     cwd: folder,
     env: environment,
-    stdio: ['ignore', log.fd, log.fd],
+    stdio: ['ignore', 'ignore', 'pipe'],
   });
-  await log.close();
   guard(child, { signal: 'QUIT', folder });
+  const gone = once(child, 'close');
   try {
-    await until(() => connectOnce(port), {
-      what: 'PostgreSQL does not accept connections',
-      givesUp: () => (hasEnded(child) ? `it ended:\n${tail(folder)}` : undefined),
-    });
-    // Whoever answers on the port need not be ours: a second server on it ends soon after it starts.
-    if (hasEnded(child)) throw new Error(`PostgreSQL ended:\n${tail(folder)}`);
+    await new Lines(child, (text) => text).first((line) => line.endsWith('database system is ready to accept connections'));
   } catch (error) {
     await end(child, 'SIGQUIT');
     throw error;
   }
-  return child;
+  return { child, gone };
 }
 
-function serve(programs: string, { postmaster, ...home }: Home & { port: number; postmaster: ChildProcess }): Postgres {
+function serve(programs: string, { postmaster, ...home }: Home & { port: number; postmaster: Postmaster }): Postgres {
   let current = postmaster;
-  const pid = () => current.pid ?? 0;
+  const pid = () => current.child.pid ?? 0;
 
   async function kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
-    if (hasEnded(current)) return;
+    if (hasEnded(current.child)) return;
     if (signal === 'SIGKILL') {
       const processes = await freeze(pid()); // frozen first, so that it starts no further process meanwhile
       processes.forEach((each) => send(each, 'SIGKILL'));
     } else {
       await resume(); // a stopped process takes no other signal
     }
-    await end(current, signal);
+    await end(current.child, signal);
+    await current.gone;
   }
   async function resume(): Promise<void> {
     [pid(), ...(await childrenOf(pid()))].forEach((each) => send(each, 'SIGCONT'));
@@ -149,23 +142,11 @@ function serve(programs: string, { postmaster, ...home }: Home & { port: number;
     resume,
     async restart() {
       await kill('SIGQUIT');
-      // The processes of a killed server may take a moment to go; until then a new one refuses the folder.
-      current = await until(() => launch(programs, home), { what: 'PostgreSQL does not restart' });
+      current = await launch(programs, home);
     },
     stop,
     [Symbol.asyncDispose]: stop,
   };
-}
-
-async function connectOnce(port: number): Promise<void> {
-  const client = new pg.Client({ connectionString: addressOf(port), connectionTimeoutMillis: 2_000 });
-  client.on('error', () => undefined);
-  try {
-    await client.connect();
-    await client.query('SELECT 1');
-  } finally {
-    await client.end().catch(() => undefined);
-  }
 }
 
 /** Stops the postmaster, then its processes; returns all of them. */
@@ -189,5 +170,3 @@ function send(pid: number, signal: NodeJS.Signals): void {
     // it has ended in between
   }
 }
-
-const tail = (folder: string) => readFileSync(logFile(folder), 'utf8').split('\n').slice(-15).join('\n');

@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { end, guard, hasEnded, removeFolder, stopsOnce, temporaryFolder } from './child.ts';
+import { Lines } from './lines.ts';
 
 /** A line that the server wrote: what pino logged, or `{ text }` where it is no JSON object. */
 export type LogLine = Readonly<Record<string, unknown>>;
@@ -35,8 +35,6 @@ export type ServerOptions = {
 };
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
-const KEPT_LINES = 5_000;
-const READY_WITHIN = 30_000;
 
 /** Resolves at the server's ready line; rejects with what it wrote when it ends before. */
 export async function startServer({ env = {}, cwd, args = [] }: ServerOptions = {}): Promise<ServerProcess> {
@@ -51,27 +49,7 @@ export async function startServer({ env = {}, cwd, args = [] }: ServerOptions = 
   guard(child, { signal: 'KILL', folder: home });
   const exited = once(child, 'close').then(() => ({ code: child.exitCode, signal: child.signalCode }));
 
-  const logs: LogLine[] = [];
-  const readers = new Set<(line: LogLine) => void>();
-  for (const stream of [child.stdout, child.stderr]) {
-    createInterface({ input: stream }).on('line', (text) => {
-      const line = parse(text);
-      if (logs.push(line) > KEPT_LINES) logs.shift();
-      readers.forEach((read) => read(line));
-    });
-  }
-
-  async function logged(accepts: (line: LogLine) => boolean): Promise<LogLine> {
-    const past = logs.find(accepts);
-    if (past) return past;
-    const { promise, resolve, reject } = deferred<LogLine>();
-    const read = (line: LogLine) => {
-      if (accepts(line)) resolve(line);
-    };
-    readers.add(read);
-    void exited.then((exit) => reject(new Error(`The server ended (${exit.signal ?? exit.code}) and had written:\n${show(logs)}`)));
-    return promise.finally(() => readers.delete(read));
-  }
+  const lines = new Lines(child, parse);
 
   async function kill(signal: NodeJS.Signals = 'SIGTERM'): Promise<Exit> {
     if (!hasEnded(child)) await end(child, signal, 30_000);
@@ -84,25 +62,20 @@ export async function startServer({ env = {}, cwd, args = [] }: ServerOptions = 
   });
 
   try {
-    const url = await urlWhenReady(logged, logs);
-    return { url, pid: child.pid ?? 0, logs, exited, logged, kill, stop, [Symbol.asyncDispose]: stop };
+    const ready = await lines.first((line) => typeof line['msg'] === 'string' && line['msg'].startsWith('listening') && typeof line['url'] === 'string');
+    return {
+      url: String(ready['url']),
+      pid: child.pid ?? 0,
+      logs: lines.all,
+      exited,
+      logged: (accepts) => lines.first(accepts),
+      kill,
+      stop,
+      [Symbol.asyncDispose]: stop,
+    };
   } catch (error) {
     await stop();
     throw error;
-  }
-}
-
-async function urlWhenReady(logged: ServerProcess['logged'], logs: readonly LogLine[]): Promise<string> {
-  const late = deferred<never>();
-  const timer = setTimeout(
-    () => late.reject(new Error(`The server is not ready after ${READY_WITHIN} ms and has written:\n${show(logs)}`)),
-    READY_WITHIN,
-  );
-  try {
-    const ready = logged((line) => typeof line['msg'] === 'string' && line['msg'].startsWith('listening') && typeof line['url'] === 'string');
-    return String((await Promise.race([ready, late.promise]))['url']);
-  } finally {
-    clearTimeout(timer);
   }
 }
 
@@ -114,16 +87,4 @@ function parse(text: string): LogLine {
     // plain text
   }
   return { text };
-}
-
-const show = (logs: readonly LogLine[]) => logs.slice(-20).map((line) => ('text' in line ? String(line['text']) : JSON.stringify(line))).join('\n');
-
-function deferred<T>() {
-  let resolve!: (value: T) => void;
-  let reject!: (error: Error) => void;
-  const promise = new Promise<T>((onValue, onError) => {
-    resolve = onValue;
-    reject = onError;
-  });
-  return { promise, resolve, reject };
 }

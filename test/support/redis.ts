@@ -3,7 +3,8 @@ import type { ChildProcess } from 'node:child_process';
 import { Redis } from 'ioredis';
 import { findOnPath } from './binaries.ts';
 import type { Missing } from './binaries.ts';
-import { end, guard, hasEnded, removeFolder, stopsOnce, temporaryFolder, until } from './child.ts';
+import { end, guard, removeFolder, stopsOnce, temporaryFolder } from './child.ts';
+import { Lines } from './lines.ts';
 import { freePort } from './ports.ts';
 
 /** A real Redis of the test's own, on 127.0.0.1, that keeps nothing on disk. */
@@ -44,20 +45,21 @@ export async function startRedisCluster(): Promise<RedisCluster | Missing> {
   if (program === undefined) return { missing: MISSING };
   // A node that was away joins again after the shorter of this timeout and 5 s.
   const options = ['--cluster-enabled', 'yes', '--cluster-config-file', 'nodes.conf', '--cluster-node-timeout', '2000'];
-  const nodes: RedisServer[] = [];
+  const nodes: Node[] = [];
   const stop = async () => void (await Promise.all(nodes.map((node) => node.stop())));
+  const settled = async () => void (await Promise.all(nodes.map((node) => node.seesCluster())));
   try {
     for (let count = 0; count < 3; count += 1) nodes.push(await start(program, options));
     await form(nodes);
-    await settled(nodes);
+    await settled();
   } catch (error) {
     await stop();
     throw error;
   }
-  return { url: nodes.map((node) => node.url).join(','), nodes, settled: () => settled(nodes), stop, [Symbol.asyncDispose]: stop };
+  return { url: nodes.map((node) => node.url).join(','), nodes, settled, stop, [Symbol.asyncDispose]: stop };
 }
 
-async function start(program: string, options: readonly string[]): Promise<RedisServer> {
+async function start(program: string, options: readonly string[]): Promise<Node> {
   const folder = await temporaryFolder('redis');
   try {
     for (let tries = 0; ; tries += 1) {
@@ -74,44 +76,49 @@ async function start(program: string, options: readonly string[]): Promise<Redis
   }
 }
 
+/** Resolves when it last said of its cluster that each slot is served. */
+type Node = RedisServer & { seesCluster(): Promise<void> };
+type Running = { child: ChildProcess; lines: Lines<string> };
 type Home = { folder: string; port: number; options: readonly string[] };
 
-async function launch(program: string, { folder, port, options }: Home): Promise<ChildProcess> {
-  const fixed = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--logfile', 'server.log'];
-  const child = spawn(program, [...fixed, ...options], { cwd: folder, env: { LC_ALL: 'C' }, stdio: 'ignore' });
+async function launch(program: string, { folder, port, options }: Home): Promise<Running> {
+  const fixed = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--logfile', ''];
+  const child = spawn(program, [...fixed, ...options], { cwd: folder, env: { LC_ALL: 'C' }, stdio: ['ignore', 'pipe', 'ignore'] });
   guard(child, { signal: 'KILL', folder });
+  const lines = new Lines(child, (text) => text);
   try {
-    await until(() => ask(port, async (redis) => void (await redis.ping())), {
-      what: `Redis does not answer on port ${port}`,
-      givesUp: () => (hasEnded(child) ? 'it ended' : undefined),
-    });
-    if (hasEnded(child)) throw new Error(`Redis ended; another process answers on port ${port}`);
+    await lines.first((line) => /ready to accept connections/i.test(line));
   } catch (error) {
     await end(child, 'SIGKILL');
     throw error;
   }
-  return child;
+  return { child, lines };
 }
 
-function serve(program: string, { server, ...home }: Home & { server: ChildProcess }): RedisServer {
+function serve(program: string, { server, ...home }: Home & { server: Running }): Node {
   let current = server;
   const stop = stopsOnce(async () => {
-    await end(current, 'SIGKILL');
+    await end(current.child, 'SIGKILL');
     await removeFolder(home.folder);
   });
   return {
     url: `redis://127.0.0.1:${home.port}`,
     port: home.port,
     get pid() {
-      return current.pid ?? 0;
+      return current.child.pid ?? 0;
     },
-    kill: (signal = 'SIGKILL') => end(current, signal),
-    pause: () => void current.kill('SIGSTOP'),
-    resume: () => void current.kill('SIGCONT'),
+    kill: (signal = 'SIGKILL') => end(current.child, signal),
+    pause: () => void current.child.kill('SIGSTOP'),
+    resume: () => void current.child.kill('SIGCONT'),
     async restart() {
-      await end(current, 'SIGKILL');
+      await end(current.child, 'SIGKILL');
       current = await launch(program, home);
     },
+    seesCluster: () =>
+      current.lines.when(() => {
+        const state = current.lines.all.findLast((line) => line.includes('Cluster state changed: '));
+        if (!state?.endsWith('ok')) throw new Error(`Node ${home.port} does not see its whole cluster:\n${current.lines.tail()}`);
+      }),
     stop,
     [Symbol.asyncDispose]: stop,
   };
@@ -127,16 +134,6 @@ async function form(nodes: readonly RedisServer[]): Promise<void> {
       for (const earlier of nodes.slice(0, index)) await redis.call('CLUSTER', 'MEET', '127.0.0.1', String(earlier.port));
     });
   }
-}
-
-async function settled(nodes: readonly RedisServer[]): Promise<void> {
-  const expected = ['cluster_state:ok', 'cluster_slots_ok:16384', `cluster_known_nodes:${nodes.length}`, `cluster_size:${nodes.length}`];
-  const check = async (node: RedisServer) => {
-    const info = String(await ask(node.port, (redis) => redis.call('CLUSTER', 'INFO')));
-    const lacking = expected.filter((line) => !info.includes(line));
-    if (lacking.length > 0) throw new Error(`node ${node.port} lacks ${lacking.join(', ')}`);
-  };
-  await until(() => Promise.all(nodes.map(check)), { what: 'The Redis Cluster does not settle' });
 }
 
 /** One connection, one try, closed afterwards. */
