@@ -3,6 +3,7 @@ import { schema } from '../src/graphql/schema.ts';
 import { startApp } from './support/app.ts';
 import type { TestApp } from './support/app.ts';
 import { subscribe } from './support/live.ts';
+import type { Operation } from './support/live.ts';
 import type { Tenant } from './support/tenant.ts';
 
 // Each write through REST and through GraphQL gives the same row, the same live message and the same refusals.
@@ -239,6 +240,38 @@ it('the items of a batch are refused with the same codes and messages at both do
   expect(restSaid.map((said) => said?.code)).toEqual(['NOT_FOUND', 'BAD_USER_INPUT', 'CONFLICT', undefined]);
   expect((graphql.data!['recordEvents'] as { error: unknown }[]).map(({ error }) => error)).toEqual(restSaid);
 });
+
+it.each(['HTTP', 'WebSocket'])('an event of a batch that does not fit its type is judged alone, as REST judges it, over %s', async (way) => {
+  const tenant = await tenantWithSession();
+  const calls = [
+    { toolName: 'before' },
+    { toolName: 't', totalTokens: 1.5 },
+    { toolName: 5 },
+    {},
+    { toolName: 'unknown', surprise: { kept: true }, metadata: { sent: 1 } },
+    { toolName: 'late', clientTimestamp: 'yesterday' },
+    { toolName: 'after' },
+  ].map((call) => ({ sessionId: SESSION, ...call }));
+  const unfit = [{ toolCall: calls[0], error: { sessionId: SESSION, errorMessage: 'm' } }, {}, { surprise: {} }, 5, null, [], { toolCall: 'text' }];
+  const query = 'mutation ($input: [EventInput!]!) { recordEvents(input: $input) { event { ... on ToolCallEvent { toolName metadata } } error { code message } } }';
+  const input = [...calls.map((toolCall) => ({ toolCall })), ...unfit];
+  type Result = { event: { toolName: string; metadata: unknown } | null; error: { code: string; message: string } | null };
+  const results = await (way === 'HTTP' ? tenant.run<{ recordEvents: Result[] }>(query, { input }) : overWebSocket<{ recordEvents: Result[] }>(tenant, { query, variables: { input } }));
+
+  const rest = await tenant.rest('POST', '/events/batch', { events: calls.map((call) => ({ eventType: 'tool_call', ...call })) });
+  const restSaid = (rest.body['results'] as { status: number; message?: string }[]).map(({ status, message }) => (status === 200 ? null : { code: STATUS_CODES[status], message }));
+  const [said, others] = [results.recordEvents.slice(0, calls.length), results.recordEvents.slice(calls.length)];
+  expect(said.map(({ error }) => error)).toEqual(restSaid);
+  expect(said.map(({ event }) => event?.toolName)).toEqual(['before', undefined, undefined, null, 'unknown', undefined, 'after']); // a call without a name is one
+  expect(said[4]!.event!.metadata).toEqual({ sent: 1, surprise: { kept: true } });
+  expect(others.map(({ error }) => error?.code)).toEqual(unfit.map(() => 'BAD_USER_INPUT'));
+});
+
+async function overWebSocket<Data>(tenant: Tenant, operation: Operation): Promise<Data> {
+  await using answer = subscribe<Data>(tenant, operation);
+  const [data] = await answer.received((all) => all.length === 1);
+  return data!;
+}
 
 it('a batch that is too long is refused with the same code and message at both doors', async () => {
   const tenant = await tenantWithSession();

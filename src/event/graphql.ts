@@ -12,12 +12,14 @@ import type { EventUpdate } from '../live/hub.ts';
 import { Session } from '../session/graphql.ts';
 import { clean } from '../store/clean.ts';
 import { EVENT_COLUMNS } from '../store/records.ts';
+import { isObject } from '../wire.ts';
 import { getEvent } from './access.ts';
 import type { EventField } from './access.ts';
 import { LARGEST_BATCH } from './input.ts';
 import { promptOf, responseOf } from './llm-call.ts';
 import { recordEvent, recordEvents } from './service.ts';
 import type { Recorded } from './service.ts';
+import { eventFromWire } from './wire.ts';
 
 export const EventType = builder.enumType('EventType', {
   description: 'What kind of thing happened.',
@@ -288,18 +290,23 @@ const EventInput = builder.inputType('EventInput', {
     llmCall: t.field({ type: TrackLlmCallInput, description: 'A call of a language model.' }),
     stateChange: t.field({ type: TrackStateChangeInput, description: 'A change of state.' }),
     error: t.field({ type: TrackErrorInput, description: 'An error.' }),
+    json: t.field({
+      type: 'JSON',
+      description: 'An event of any kind as POST /api/sdk/events takes it: an object with an eventType. What has no field is kept in metadata; what is wrong with it fails this item alone.',
+    }),
   }),
 });
 
 type Tracked = { clientTimestamp?: Date | null | undefined };
 const asInput = (eventType: string, input: Tracked) => ({ ...input, eventType, clientTimestamp: input.clientTimestamp?.toISOString() });
 
-function oneOf(input: typeof EventInput.$inferInput) {
+function oneOf(input: typeof EventInput.$inferInput): unknown {
   if (input.toolCall) return asInput('tool_call', input.toolCall);
   if (input.decision) return asInput('llm_decision', input.decision);
   if (input.llmCall) return asInput('llm_call', input.llmCall);
   if (input.stateChange) return asInput('state_change', input.stateChange);
-  return asInput('error', input.error);
+  if (input.error) return asInput('error', input.error);
+  return isObject(input.json) ? eventFromWire(input.json) : input.json;
 }
 
 const RecordError = builder.objectRef<{ code: string; message: string }>('RecordError').implement({

@@ -3,64 +3,17 @@ import { z } from 'zod';
 import { badInput } from '../errors.ts';
 import type { Event } from '../generated/prisma/client.ts';
 import { answers, jsonSchema } from '../rest/openapi.ts';
-import { bodyObject, countParameter, isObject, keepRest, shown, sortFields, spellings, textParameter } from '../rest/wire.ts';
-import type { WireObject } from '../rest/wire.ts';
-import { LONGEST_DURATION } from '../store/validate.ts';
+import { bodyObject, countParameter, shown, textParameter } from '../rest/wire.ts';
+import { isObject } from '../wire.ts';
+import type { WireObject } from '../wire.ts';
 import { errorBody } from '../rest/errors.ts';
 import { sessionEvents } from './access.ts';
 import { EVENT_TYPES, EventInput, LARGEST_BATCH } from './input.ts';
 import { wireEventType } from './llm-call.ts';
 import { recordEvent, recordEvents } from './service.ts';
+import { LEGACY_TYPES, eventFromWire } from './wire.ts';
 
 const LARGEST_PAGE = 500;
-
-const KNOWN = spellings(Object.keys(EventInput.shape), {
-  type: 'eventType',
-  tokenCount: 'totalTokens',
-  tokensUsed: 'totalTokens',
-  cost: 'estimatedCost',
-  alternatives: 'alternativesConsidered',
-  stackTrace: 'errorStack',
-  timestamp: 'clientTimestamp',
-});
-
-const LEGACY_TYPES = new Map([['decision', 'llm_decision']]);
-
-/** What any generation of Sentrial clients sends, as the domain's input: camelCase or snake_case, flat or under `data`. */
-export function eventFromWire(body: unknown): WireObject {
-  const { fields, rest } = sortFields(flattened(bodyObject(body)), KNOWN);
-  const { eventType, alternativesConsidered, metadata, toolError } = fields;
-  if (typeof eventType === 'string') fields['eventType'] = LEGACY_TYPES.get(eventType) ?? eventType;
-  if (fields['parentEventId'] === '') delete fields['parentEventId'];
-  if (typeof alternativesConsidered === 'string') fields['alternativesConsidered'] = [alternativesConsidered];
-  if (isObject(metadata) && fields['durationMs'] === undefined) {
-    const duration = metadata['duration_ms'] ?? metadata['durationMs'];
-    if (typeof duration === 'number' && duration >= 0 && duration <= LONGEST_DURATION) fields['durationMs'] = duration;
-  }
-  if (eventType === 'error') {
-    const error: WireObject = isObject(toolError) ? toolError : typeof toolError === 'string' ? { message: toolError } : {};
-    fillText(fields, 'errorMessage', error['message']);
-    fillText(fields, 'errorType', error['type']);
-    fillText(fields, 'errorStack', error['stack_trace'] ?? error['stackTrace'] ?? error['stack']);
-  }
-  const kept = keepRest(metadata, rest);
-  if (kept !== undefined) fields['metadata'] = kept;
-  return fields;
-}
-
-/** Fields that stand beside `data` in the form where the others stand in it. */
-const BESIDE_DATA = new Set(['id', 'sessionId', 'eventType', 'clientTimestamp', 'metadata']);
-
-/** The legacy form has its fields under `data`. Where there are fields beside it, `data` is a field like any unknown one. */
-function flattened(sent: WireObject): WireObject {
-  const { data, ...beside } = sent;
-  const known = Object.keys(beside).map((key) => KNOWN.get(key)).filter((field) => field !== undefined);
-  return isObject(data) && known.every((field) => BESIDE_DATA.has(field)) ? { ...data, ...beside } : sent;
-}
-
-function fillText(fields: Record<string, unknown>, name: string, value: unknown) {
-  if (fields[name] === undefined && typeof value === 'string') fields[name] = value;
-}
 
 /** The answer to a created event, as the Sentrial API documents it. */
 export function createdView(event: Event): WireObject {
@@ -97,7 +50,7 @@ export function eventRoutes(app: FastifyInstance): void {
   app.post(
     '/events',
     { schema: { summary: 'Create an event', body: jsonSchema(EventInput), response: answers(EventAnswer, 400, 401, 403, 404, 409, 413, 415, 429, 503) } },
-    async (request) => createdView(await recordEvent(request.scope, eventFromWire(request.body))),
+    async (request) => createdView(await recordEvent(request.scope, eventFromWire(bodyObject(request.body)))),
   );
 
   app.post(
@@ -150,7 +103,7 @@ export function eventPageParameters(query: WireObject) {
 }
 
 /** The events of a batch; one that is no object is left as it is: the domain says so, for this item alone. */
-export function batchFromWire(body: unknown, toInput: (event: unknown) => WireObject = eventFromWire): readonly unknown[] {
+export function batchFromWire(body: unknown, toInput: (event: WireObject) => WireObject = eventFromWire): readonly unknown[] {
   const events = Array.isArray(body) ? (body as unknown[]) : bodyObject(body)['events'];
   if (!Array.isArray(events)) throw badInput('Expected { "events": [ … ] }');
   if (events.length > LARGEST_BATCH) throw badInput(`A batch holds at most ${LARGEST_BATCH} events, got ${events.length}. Send it in parts`);

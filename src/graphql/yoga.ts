@@ -1,4 +1,4 @@
-import type { GraphQLError, GraphQLSchema } from 'graphql';
+import type { ExecutionArgs, ExecutionResult, GraphQLError, GraphQLSchema, execute } from 'graphql';
 import { createYoga, isAsyncIterable } from 'graphql-yoga';
 import type { Plugin } from 'graphql-yoga';
 import type { Logger } from '../log.ts';
@@ -8,6 +8,7 @@ import type { Context } from './context.ts';
 import { maskError, maskResult } from './errors.ts';
 import { limitPlugins } from './limits.ts';
 import { createSharedSubscribe } from './shared-subscribe.ts';
+import { withUnfitEventsAsJson } from './unfit-events.ts';
 
 export type ServerContext = { scope: Scope };
 export type Yoga = ReturnType<typeof createGraphqlYoga>;
@@ -43,16 +44,27 @@ function execution(log: Logger): Plugin<Context> {
     onValidate: () => ({ valid, result }) => {
       if (!valid) for (const error of result as readonly GraphQLError[]) error.extensions['code'] ??= 'BAD_USER_INPUT';
     },
-    onExecute: ({ args }) => ({
-      onExecuteDone({ result, setResult }) {
-        if (!isAsyncIterable(result)) setResult(maskResult(result, log, args.contextValue.scope.requestId));
-      },
-    }),
+    onExecute({ args, executeFn, setExecuteFn }) {
+      const run = executeFn as typeof execute;
+      setExecuteFn(async (given: ExecutionArgs) => {
+        const result = await run(given);
+        const again = neverBegan(result) ? withUnfitEventsAsJson(given) : undefined;
+        return again ? run(again) : result;
+      });
+      return {
+        onExecuteDone({ result, setResult }) {
+          if (!isAsyncIterable(result)) setResult(maskResult(result, log, args.contextValue.scope.requestId));
+        },
+      };
+    },
     onSubscribe({ setSubscribeFn }) {
       setSubscribeFn(subscribe);
     },
   };
 }
+
+/** Its variables did not fit: of what has begun there is data, be it null. */
+const neverBegan = (result: ExecutionResult) => result.data === undefined && result.errors !== undefined;
 
 const FIRST_QUERY = `# Add your key under Headers: { "x-sentrial-api-key": "sentrial_live_…" }
 query NewestSessions {

@@ -2,14 +2,15 @@ import type { FastifyInstance } from 'fastify';
 import type { AppError } from '../errors.ts';
 import { recordEvent, recordEvents } from '../event/service.ts';
 import { sessionEvents } from '../event/access.ts';
-import { batchFromWire, eventFromWire, eventPageParameters, eventView } from '../event/rest.ts';
+import { batchFromWire, eventPageParameters, eventView } from '../event/rest.ts';
+import { eventFromWire } from '../event/wire.ts';
 import type { Event, Session } from '../generated/prisma/client.ts';
 import { countSessions, getSession, listSessions } from '../session/access.ts';
 import { patchFromWire, sessionFromWire, sessionListParameters, sessionView } from '../session/rest.ts';
 import { createSession, updateSession } from '../session/service.ts';
 import { answerErrors } from './errors.ts';
-import { bodyObject, isObject } from './wire.ts';
-import type { WireObject } from './wire.ts';
+import type { WireObject } from '../wire.ts';
+import { bodyObject } from './wire.ts';
 
 /*
  * The generation of the API before /api/sdk: snake_case answers, `{ type, data }` events under their session, a
@@ -44,8 +45,7 @@ const v1Event = (event: Event): WireObject => ({ ...snakeCased(eventView(event))
 const v1SessionFromWire = (body: unknown) => sessionFromWire({ project_id: 'default', ...bodyObject(body) });
 
 /** An event of the session in the path. A `custom` one says what its agent's state is: anything. */
-function v1EventFromWire(sessionId: string, body: unknown): WireObject {
-  if (!isObject(body)) return eventFromWire(body);
+function v1EventFromWire(sessionId: string, body: WireObject): WireObject {
   const { type, data, ...beside } = body;
   if (type === 'custom') return eventFromWire({ ...beside, type: 'state_change', state_after: data ?? {}, session_id: sessionId });
   return eventFromWire({ ...body, session_id: sessionId });
@@ -65,7 +65,7 @@ export function v1Routes(app: FastifyInstance): void {
     return { sessions: sessions.map(v1Session), total, has_more: hasMore, next_cursor: nextCursor };
   });
 
-  app.post<BySession>('/sessions/:id/events', hidden, async ({ scope, params, body }) => v1Event(await recordEvent(scope, v1EventFromWire(params.id, body))));
+  app.post<BySession>('/sessions/:id/events', hidden, async ({ scope, params, body }) => v1Event(await recordEvent(scope, v1EventFromWire(params.id, bodyObject(body)))));
   app.post<BySession>('/sessions/:id/events/batch', hidden, async ({ scope, params, body }) => {
     const results = await recordEvents(scope, batchFromWire(body, (event) => v1EventFromWire(params.id, event)));
     return {

@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { AppError } from '../../src/errors.ts';
-import { eventFromWire } from '../../src/event/rest.ts';
-import { bodyObject, countParameter, keepRest, shown, sortFields, spellings, textParameter } from '../../src/rest/wire.ts';
+import { eventFromWire } from '../../src/event/wire.ts';
+import { bodyObject, countParameter, shown, textParameter } from '../../src/rest/wire.ts';
 import { patchFromWire, sessionFromWire } from '../../src/session/rest.ts';
+import { keepRest, sortFields, spellings } from '../../src/wire.ts';
 
 const KNOWN = spellings(['toolName', 'totalTokens'], { tokenCount: 'totalTokens', tokensUsed: 'totalTokens' });
 

@@ -43,11 +43,12 @@ export type CreateSessionInput = {
 };
 
 export type EventInput =
-  {   decision: TrackDecisionInput; error?: never; llmCall?: never; stateChange?: never; toolCall?: never; }
-  |  { decision?: never;   error: TrackErrorInput; llmCall?: never; stateChange?: never; toolCall?: never; }
-  |  { decision?: never; error?: never;   llmCall: TrackLlmCallInput; stateChange?: never; toolCall?: never; }
-  |  { decision?: never; error?: never; llmCall?: never;   stateChange: TrackStateChangeInput; toolCall?: never; }
-  |  { decision?: never; error?: never; llmCall?: never; stateChange?: never;   toolCall: TrackToolCallInput; };
+  {   decision: TrackDecisionInput; error?: never; json?: never; llmCall?: never; stateChange?: never; toolCall?: never; }
+  |  { decision?: never;   error: TrackErrorInput; json?: never; llmCall?: never; stateChange?: never; toolCall?: never; }
+  |  { decision?: never; error?: never;   json: unknown; llmCall?: never; stateChange?: never; toolCall?: never; }
+  |  { decision?: never; error?: never; json?: never;   llmCall: TrackLlmCallInput; stateChange?: never; toolCall?: never; }
+  |  { decision?: never; error?: never; json?: never; llmCall?: never;   stateChange: TrackStateChangeInput; toolCall?: never; }
+  |  { decision?: never; error?: never; json?: never; llmCall?: never; stateChange?: never;   toolCall: TrackToolCallInput; };
 
 export type EventType =
   | 'ERROR'
