@@ -81,7 +81,7 @@ const WRITES: { readonly [mutation: string]: TwoDoors | { onlyGraphql: string } 
   createSession: {
     inputType: 'CreateSessionInput!',
     write: (fields) => ({ rest: { method: 'POST', path: '/sessions', body: fields }, graphql: { ...fields, ...('status' in fields && { status: upper(fields['status']) }) } }),
-    full: { id: 'sess_new', name: 'a run', agentName: 'agent', userId: 'user', convoId: 'convo', parentSessionId: SESSION, ...OUTCOME },
+    full: { id: 'sess_new', name: 'a run', agentName: 'agent', userId: 'user', convoId: 'convo', parentSessionId: SESSION, clientTimestamp: '2025-01-12T10:30:00.000Z', ...OUTCOME },
     refused: [['a name that is empty', { name: '' }, 'BAD_USER_INPUT'], ['a user id that is too long', { userId: 'u'.repeat(501) }, 'BAD_USER_INPUT'], ['an id with other content', { id: SESSION }, 'CONFLICT'], ...SESSION_REFUSALS],
   },
   updateSession: update('UpdateSessionInput!', { name: 'renamed', agentName: 'another', userId: 'someone', convoId: 'c', parentSessionId: 'sess_p', ...OUTCOME }),

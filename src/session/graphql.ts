@@ -68,7 +68,8 @@ export const Session = builder.prismaObject('Session', {
       resolve: effective.estimatedCost,
     }),
     durationMs: t.exposeFloat('durationMs', { nullable: true, description: 'Milliseconds from start to end; null while it runs.' }),
-    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it began.' }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When the server got it: when it began, unless the client was cut off then.' }),
+    clientTimestamp: t.expose('clientTimestamp', { type: 'DateTime', nullable: true, description: "When it began, by the client's clock." }),
     updatedAt: t.expose('updatedAt', { type: 'DateTime', description: 'When it last changed.' }),
     completedAt: t.expose('completedAt', { type: 'DateTime', nullable: true, description: 'When it ended.' }),
     eventCount: t.exposeInt('eventCount', { description: 'How many events it has.' }),
@@ -227,6 +228,7 @@ const CreateSessionInput = builder.inputType('CreateSessionInput', {
     userId: t.string({ required: true, description: 'The end user it runs for.' }),
     convoId: t.string({ description: 'Links sessions into one conversation.' }),
     parentSessionId: t.id({ description: 'The session that starts this one.' }),
+    clientTimestamp: t.field({ type: 'DateTime', description: 'When it began, by your clock.' }),
     ...SESSION_OUTCOME(t),
   }),
 });
@@ -259,7 +261,7 @@ builder.mutationFields((t) => ({
     type: Session,
     description: 'Begins a session. Scope sessions:write. CONFLICT where the id has other content.',
     args: { input: t.arg({ type: CreateSessionInput, required: true }) },
-    resolve: (_root, { input }, context, info) => createSession(scopeOf(context, info), input),
+    resolve: (_root, { input }, context, info) => createSession(scopeOf(context, info), { ...input, clientTimestamp: input.clientTimestamp?.toISOString() }),
   }),
   updateSession: t.field({
     type: Session,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Cost, Duration, Id, Json, JsonObject, Label, Text, Tokens } from '../store/validate.ts';
+import { Cost, Duration, Id, Json, JsonObject, Label, Text, Timestamp, Tokens } from '../store/validate.ts';
 
 /** Where a session stands. `active` until it is completed, failed or cancelled. */
 export const SESSION_STATUSES = ['active', 'completed', 'failed', 'cancelled'] as const;
@@ -31,6 +31,7 @@ export const SessionInput = z.object({
   userId: Label.describe('External end-user id.'),
   convoId: Label.nullish().describe('Links sessions into one conversation.'),
   parentSessionId: Id.nullish().describe('The session that started this one.'),
+  clientTimestamp: Timestamp.nullish().describe("When it began by the client's clock; ISO 8601 or milliseconds since 1970."),
   ...outcome,
 });
 export type SessionInput = z.output<typeof SessionInput>;

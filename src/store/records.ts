@@ -90,6 +90,7 @@ export const SESSION_COLUMNS: Columns<Session> = {
   lastEventAt: ['last_event_at', 'date'],
   replaced: ['replaced', 'plain'],
   fingerprint: ['fingerprint', 'plain'],
+  clientTimestamp: ['client_timestamp', 'date'],
 };
 
 function fromJson(value: unknown, kind: Kind): unknown {

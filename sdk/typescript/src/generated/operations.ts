@@ -23,6 +23,7 @@ export type CompleteSessionInput = {
 export type CreateSessionInput = {
   agentName: string;
   assistantOutput?: unknown;
+  clientTimestamp?: string | null | undefined;
   completionTokens?: number | null | undefined;
   convoId?: string | null | undefined;
   customMetrics?: unknown;

@@ -1,0 +1,2 @@
+-- AlterTable
+ALTER TABLE "session" ADD COLUMN "client_timestamp" TIMESTAMPTZ(3);
