@@ -9,6 +9,7 @@ import { createApp } from '../src/app.ts';
 import { readConfig } from '../src/config.ts';
 import { createLogger } from '../src/log.ts';
 import { createMetrics } from '../src/metrics.ts';
+import { openResources } from '../src/resources/open.ts';
 import { createWriter } from '../src/store/writer.ts';
 import type { Change, Outcome, Writer } from '../src/store/writer.ts';
 
@@ -16,10 +17,7 @@ const mode = process.argv[2] ?? 'full';
 const config = readConfig(process.env);
 const log = createLogger(config.logLevel);
 const using = { log, metrics: createMetrics() };
-const resources =
-  config.databaseUrl === undefined
-    ? await (await import('../src/resources/embedded.ts')).openEmbedded(config)
-    : (await import('../src/resources/production.ts')).openProduction(config, config.databaseUrl, using);
+const resources = await openResources(config, using);
 const app = await createApp(resources, config, using);
 
 let position = 1;

@@ -39,9 +39,10 @@ const LONGEST_IDEMPOTENCY_KEY = 255;
 
 /** Puts a server together from what it holds open; knows no flavour. Migrates the database first. */
 export async function createApp(resources: Resources, config: Config, using: { log: Logger; metrics: Metrics }): Promise<App> {
-  const { pool, writerPool, bus } = resources;
+  const { pool, writerPool, migrationPool, bus } = resources;
   const { log, metrics } = using;
-  const migrated = await migrate(pool);
+  const migrated = await migrate(migrationPool);
+  metrics.databaseUp.set(1);
   if (migrated.length > 0) log.info({ migrations: migrated }, 'database migrated');
 
   const store = createStore(pool);
@@ -64,7 +65,7 @@ export async function createApp(resources: Resources, config: Config, using: { l
   const http = await createHttpServer({ maxBodyBytes: config.maxBodyBytes, log, metrics });
   let stopping = false;
   await registerOpenApi(http);
-  healthRoutes(http, { pool, bus, writer, metrics, stopping: () => stopping });
+  healthRoutes(http, { pool, bus, writer, hub, metrics, stopping: () => stopping });
   loginRoutes(http, authenticator);
   await http.register(dashboardPlugin);
   await http.register(restPlugin(makeScope), { prefix: '/api/sdk' });

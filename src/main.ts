@@ -1,7 +1,9 @@
 import { ConfigError, configFromProcess } from './config.ts';
 import { createLogger } from './log.ts';
 import { createMetrics } from './metrics.ts';
+import { FolderLockedError } from './resources/folder-lock.ts';
 import { openResources } from './resources/open.ts';
+import { MigrationError } from './store/migrate.ts';
 
 /** After this long a stop is no longer graceful, in milliseconds. */
 const STOP_WITHIN_MS = 9_500;
@@ -37,16 +39,28 @@ async function main() {
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
 
+  void resources.failed.then((error) => {
+    if (stopping) return;
+    log.fatal({ err: error }, 'nothing is left to serve');
+    process.exit(1);
+  });
+
+  // Before anything else can fail: the next start finds the key and does not know it.
+  if (app.firstKey) process.stdout.write(`\n  API key of project "default", shown this once:\n\n    ${app.firstKey}\n\n`);
   const url = await app.http.listen({ port: config.port, host: config.host });
-  if (app.firstKey) {
-    process.stdout.write(`\n  API key of project "default", shown this once:\n\n    ${app.firstKey}\n\n  Open the dashboard, logged in with it:\n\n    ${url}/#key=${app.firstKey}\n\n`);
-  }
+  if (app.firstKey) process.stdout.write(`  Open the dashboard, logged in with it:\n\n    ${url}/#key=${app.firstKey}\n\n`);
   log.info({ url, flavour: resources.flavour }, `listening on ${url}`);
 }
 
+/** What is the operator's to mend is a sentence, anything else a stack. */
+function faultOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (error instanceof ConfigError || error instanceof FolderLockedError || error instanceof MigrationError) return error.message;
+  if ('code' in error && error.code === 'EADDRINUSE') return `Another process listens there (${error.message}). Stop it, or set PORT`;
+  return error.stack ?? error.message;
+}
+
 main().catch((error: unknown) => {
-  // A fault of the configuration or the folder is the operator's to mend: a sentence, not a stack.
-  const known = error instanceof ConfigError || (error instanceof Error && error.name === 'FolderLockedError');
-  process.stderr.write(`${known ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  process.stderr.write(`${faultOf(error)}\n`);
   process.exit(1);
 });

@@ -2,7 +2,7 @@ import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom
 
 export type Metrics = ReturnType<typeof createMetrics>;
 
-/** Prometheus metrics of one server; `/metrics` prints them. Gauges of live state are set by their owners when asked. */
+/** Prometheus metrics of one server; `/metrics` prints them. Queue, lag and bus are measured when asked, the rest is kept by its owners. */
 export function createMetrics() {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });

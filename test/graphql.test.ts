@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { Agent, request } from 'node:http';
+import { connect } from 'node:net';
 import { serverAudits } from 'graphql-http';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { startApp } from './support/app.ts';
@@ -97,6 +99,17 @@ describe('errors have a code:', () => {
       expect(answer.status, answer.text).toBe(400);
       expect(codesOf(answer.json())).toEqual(['BAD_USER_INPUT']);
     }
+  });
+
+  it.each([
+    ['a key that is not good', 'Authorization: Bearer sentrial_live_nobody\r\n'],
+    ['no key', ''],
+  ])('UNAUTHENTICATED for %s, before a large body is read', async (_what, header) => {
+    const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
+    socket.write(`POST /graphql HTTP/1.1\r\nHost: x\r\n${header}Content-Type: application/json\r\nContent-Length: 10000000\r\n\r\n{`);
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    expect(answer.toString()).toMatch(/^HTTP\/1\.1 401 [^]*"code":"UNAUTHENTICATED"/);
+    socket.destroy();
   });
 
   it('UNAUTHENTICATED, with 401, without a key or with one that is not good', async () => {

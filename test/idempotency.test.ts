@@ -263,6 +263,18 @@ it('a batch tells in GraphQL which items were there before', async () => {
   expect(recordEvents.map(({ duplicate }) => duplicate)).toEqual([true, false]);
 });
 
+it('the second event with an id is judged by itself where the first of the same batch was refused', async () => {
+  const tenant = await server.tenant();
+  const sessionId = await tenant.session();
+  await tenant.event(sessionId, { id: 'there', toolName: 'one' });
+  const tool = (id: string, toolName: string, session = sessionId) => ({ id, sessionId: session, eventType: 'tool_call', toolName });
+  const { body } = await tenant.rest('POST', '/events/batch', {
+    events: [tool('new', 't', 'sess_nowhere'), tool('new', 't'), tool('new', 't'), tool('new', 'u'), tool('there', 'other'), tool('there', 'one')],
+  });
+  expect((body['results'] as { status: number }[]).map(({ status }) => status)).toEqual([404, 200, 200, 409, 409, 200]);
+  expect((await tenant.rest('GET', `/sessions/${sessionId}`)).body['eventCount']).toBe(2);
+});
+
 it('an event sent through one door is known at the other', async () => {
   const tenant = await server.tenant();
   const sessionId = await tenant.session();

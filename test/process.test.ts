@@ -1,5 +1,6 @@
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { connect, createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { emptyHome, migratedHome } from './support/home.ts';
@@ -33,7 +34,7 @@ describe('starting', () => {
     expect(said).not.toContain('    at ');
   });
 
-  it('says where it listens in one line, and prints its first key, and a link to the dashboard with it, once and never again', async () => {
+  it('says where it listens in one line, and prints its first key, and a link to the dashboard with it, once and never again', { timeout: 90_000 }, async () => {
     await using home = await emptyHome();
     const server = await startServer({ env: home.env });
     const ready = server.logs.filter((line) => String(line['msg']).startsWith('listening'));
@@ -49,6 +50,21 @@ describe('starting', () => {
     expect(keysPrinted(again)).toEqual([]);
     expect(await whoIs(again, key!)).toBe(200);
     expect(await eventsOf({ url: again.url, key: key! }, session)).toEqual([]);
+  });
+
+  it('prints its first key also where it then cannot listen, and says why in a sentence', { timeout: 90_000 }, async () => {
+    await using home = await emptyHome();
+    const taken = createServer().listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    const env = { ...home.env, HOST: '127.0.0.1', PORT: String((taken.address() as AddressInfo).port) };
+    const said = String(await startServer({ env }).catch((error: unknown) => error));
+    taken.close();
+    expect(said).toContain('Another process listens there');
+    expect(said).not.toContain('    at ');
+    const key = PRINTED.exec(said)?.[0];
+    await using server = await startServer({ env: { ...home.env } });
+    expect(keysPrinted(server)).toEqual([]);
+    expect(await whoIs(server, key!)).toBe(200);
   });
 
   it('takes the key it is given instead, and does not print it', async () => {

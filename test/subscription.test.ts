@@ -259,6 +259,31 @@ it('resumes from the last cursor without gap or duplicate, however often the soc
   await whenSubscribers(server, 0);
 });
 
+it('finds what is rare in a long log', async () => {
+  const tenant = await server.tenant();
+  const session = await tenant.session();
+  await tenant.event(session);
+  // Positions that nothing of this kind stands at, more than one read looks at.
+  await server.resources.pool.query('UPDATE project SET log_position = 70000 WHERE id = $1', [tenant.projectId]);
+  const { id } = await tenant.run<{ trackError: { id: string } }>('mutation ($s: ID!) { trackError(input: { sessionId: $s, errorMessage: "rare" }) { id } }', { s: session }).then(({ trackError }) => trackError);
+  await using rare = subscribeToEvents(tenant, { after: '0', types: ['ERROR'] });
+  await rare.received((data) => data.length === 1);
+  expect([idsOf(rare.data), positionsOf(rare.data)]).toEqual([[id], [70_001]]);
+});
+
+it('says at once what is wrong with a filter', async () => {
+  const tenant = await server.tenant();
+  await tenant.session();
+  const query = 'subscription ($search: String) { sessionUpdates(after: "0", filter: { search: $search }) { cursor } }';
+  for (const door of ['ws', 'sse'] as const) {
+    const live = subscribe(tenant, { query, variables: { search: 'w '.repeat(11) } }, door);
+    await live.ended;
+    const said = JSON.stringify([live.results, await live.ended]);
+    expect(said).toContain('at most 10 words');
+    expect(said).toContain('BAD_USER_INPUT');
+  }
+});
+
 it('lets a reader that is far behind catch up from the database', async () => {
   const tenant = await server.tenant();
   const session = await tenant.session();

@@ -298,6 +298,10 @@ describe('late arrivals', () => {
     const reopened = await accepted(tenant, 'PATCH', `/sessions/${id}`, { status: 'running' });
     expect(reopened['status']).toBe('active');
     expect(reopened).not.toHaveProperty('completedAt');
+    expect(reopened).not.toHaveProperty('durationMs');
+    const again = await accepted(tenant, 'PATCH', `/sessions/${id}`, { success: true });
+    expect(again['durationMs']).toBe(Date.parse(String(again['completedAt'])) - Date.parse(String(again['createdAt'])));
+    expect(Date.parse(String(again['completedAt']))).toBeGreaterThanOrEqual(Date.parse(String(ended['completedAt'])));
   });
 
   it('of children before their parent are accepted', async () => {

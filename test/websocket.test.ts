@@ -291,6 +291,18 @@ describe('a socket is closed', () => {
   });
 });
 
+it('carries a hundred operations on a socket, and refuses one more', async () => {
+  const { key } = await server.tenant();
+  const raw = await acknowledged(key);
+  for (let n = 1; n <= 101; n += 1) raw.send({ type: 'subscribe', id: String(n), payload: FEED });
+  expect(await raw.next()).toMatchObject({ type: 'error', id: '101', payload: [{ message: expect.stringContaining('at most 100 operations') as string, extensions: { code: 'BAD_USER_INPUT' } }] });
+  raw.send({ type: 'complete', id: '1' });
+  raw.send({ type: 'subscribe', id: '102', payload: { query: '{ viewer { keyId } }' } });
+  expect(await raw.next()).toMatchObject({ type: 'next', id: '102' });
+  raw.socket.terminate();
+  await whenSubscribers(server, 0);
+});
+
 it('refuses a WebSocket that nobody serves, and a plain request where one was meant', async () => {
   const socket = new WebSocket(`${server.url.replace('http', 'ws')}/api/sdk/sessions`, 'graphql-transport-ws');
   await expect(once(socket, 'open')).rejects.toThrow(/Unexpected server response: 4\d\d/);

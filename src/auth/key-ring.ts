@@ -8,7 +8,7 @@ import { hashKey, sameHash } from './key-format.ts';
 /** How long a key is trusted without asking the database: the longest a revoke may take when its message is lost. */
 const CACHE_MS = 30_000;
 const CACHED_KEYS = 10_000;
-/** How long a key is remembered as unknown, so that a flood of guesses does not reach the database. */
+/** How long a key is remembered as unknown, so that a client that repeats it does not reach the database each time. */
 const UNKNOWN_MS = 2_000;
 /** setTimeout's longest; a key that expires later is looked at again by then. */
 const LONGEST_TIMER_MS = 2_147_483_647;
@@ -26,7 +26,9 @@ export type KeyRing = {
 type KeyRow = { project_id: string; id: string; name: string; hash: Buffer; scopes: Scope[]; expires_at: Date | null; revoked_at: Date | null };
 
 export async function createKeyRing({ pool, bus, cacheMs = CACHE_MS }: { pool: Pool; bus: Bus; cacheMs?: number }): Promise<KeyRing> {
-  const known = new LRUCache<string, KeyCaller | 'unknown'>({ max: CACHED_KEYS, ttl: cacheMs });
+  const known = new LRUCache<string, KeyCaller>({ max: CACHED_KEYS, ttl: cacheMs });
+  /** Apart, so that guesses do not drive good keys out. */
+  const unknown = new LRUCache<string, true>({ max: CACHED_KEYS, ttl: UNKNOWN_MS });
   const watchers = new Map<string, Set<(why: 'revoked' | 'expired') => void>>();
   /** Moves on with every message: what was looked up before it may be the state before it. */
   let epoch = 0;
@@ -40,26 +42,35 @@ export async function createKeyRing({ pool, bus, cacheMs = CACHE_MS }: { pool: P
   const stopGap = bus.onGap(() => {
     epoch++;
     known.clear();
-    for (const hash of watchers.keys()) void recheck(hash);
+    void recheck([...watchers.keys()]);
   });
-  const sweep = setInterval(() => watchers.forEach((_, hash) => void recheck(hash)), cacheMs);
+  const sweep = setInterval(() => void recheck([...watchers.keys()]), cacheMs);
   sweep.unref();
 
-  async function recheck(hash: string) {
-    const found = await lookUp(hash).catch(() => undefined); // database away: decided at the next sweep
-    if (found === 'unknown') for (const end of watchers.get(hash) ?? []) end('revoked');
+  /** Ends what is watched of those that are no longer good. */
+  async function recheck(hashes: readonly string[]) {
+    const good = await lookUp(hashes).catch(() => undefined); // database away: decided at the next sweep
+    if (!good) return;
+    for (const hash of hashes) if (!good.has(hash)) for (const end of watchers.get(hash) ?? []) end('revoked');
   }
 
-  async function lookUp(hash: string): Promise<KeyCaller | 'unknown'> {
-    const bytes = Buffer.from(hash, 'hex');
+  /** The callers of those that are good, by hash. */
+  async function lookUp(hashes: readonly string[]): Promise<Map<string, KeyCaller>> {
+    const asked = new Map(hashes.map((hash) => [hash, Buffer.from(hash, 'hex')]));
+    if (asked.size === 0) return new Map();
     const { rows } = await pool.query<KeyRow>({
-      name: 'key_by_hash',
-      text: 'SELECT project_id, id, name, hash, scopes, expires_at, revoked_at FROM api_key WHERE hash = $1',
-      values: [bytes],
+      name: 'keys_by_hash',
+      text: 'SELECT project_id, id, name, hash, scopes, expires_at, revoked_at FROM api_key WHERE hash = ANY ($1)',
+      values: [[...asked.values()]],
     });
-    const row = rows[0];
-    if (!row || row.revoked_at || !sameHash(row.hash, bytes)) return 'unknown';
-    return { kind: 'key', projectId: row.project_id, keyId: row.id, keyName: row.name, keyHash: hash, scopes: new Set(row.scopes), expiresAt: row.expires_at };
+    const good = new Map<string, KeyCaller>();
+    for (const row of rows) {
+      const hash = row.hash.toString('hex');
+      const bytes = asked.get(hash);
+      if (row.revoked_at || !bytes || !sameHash(row.hash, bytes)) continue;
+      good.set(hash, { kind: 'key', projectId: row.project_id, keyId: row.id, keyName: row.name, keyHash: hash, scopes: new Set(row.scopes), expiresAt: row.expires_at });
+    }
+    return good;
   }
 
   const isOver = (caller: KeyCaller) => caller.expiresAt !== null && caller.expiresAt.getTime() <= Date.now();
@@ -67,17 +78,19 @@ export async function createKeyRing({ pool, bus, cacheMs = CACHE_MS }: { pool: P
   return {
     async identify(key) {
       const hash = hashKey(key).toString('hex');
+      if (unknown.has(hash)) throw unauthenticated();
       let caller = known.get(hash);
       if (!caller) {
         const before = epoch;
         try {
-          caller = await lookUp(hash);
+          caller = (await lookUp([hash])).get(hash);
         } catch (error) {
           throw error instanceof AppError ? error : databaseUnavailable();
         }
-        if (epoch === before) known.set(hash, caller, caller === 'unknown' ? { ttl: UNKNOWN_MS } : {});
+        if (epoch === before && caller) known.set(hash, caller);
+        if (epoch === before && !caller) unknown.set(hash, true);
       }
-      if (caller === 'unknown' || isOver(caller)) throw unauthenticated();
+      if (!caller || isOver(caller)) throw unauthenticated();
       return caller;
     },
     whenEnded(caller, callback) {
@@ -99,6 +112,7 @@ export async function createKeyRing({ pool, bus, cacheMs = CACHE_MS }: { pool: P
         timer = setTimeout(() => awaitExpiry(at), Math.min(left, LONGEST_TIMER_MS)).unref();
       }
       watching.add(end);
+      if (known.get(caller.keyHash) !== caller) void recheck([caller.keyHash]); // a revoke may have come since it was identified
       if (caller.expiresAt) awaitExpiry(caller.expiresAt.getTime());
       return stop;
     },

@@ -3,8 +3,9 @@ import { assertMay } from '../auth/authorize.ts';
 import { eventNotFound, sessionNotFound } from '../errors.ts';
 import type { Event } from '../generated/prisma/client.ts';
 import { parseCursor } from '../live/cursor.ts';
-import type { EventFilter, LogReader } from '../live/hub.ts';
+import type { EventFilter, EventUpdate, LogReader } from '../live/hub.ts';
 import type { Scope } from '../scope.ts';
+import { clean } from '../store/clean.ts';
 import { EVENT_COLUMNS, fromSelected, selectList } from '../store/records.ts';
 import type { JsonRow } from '../store/records.ts';
 
@@ -82,21 +83,33 @@ async function assertSessionExists(scope: Scope, id: string) {
   if (!session) throw sessionNotFound(id);
 }
 
+/** Events after a cursor, as they are committed, for ever. Throws FORBIDDEN, BAD_USER_INPUT (cursor). */
+export function watchEvents(scope: Scope, after: string | undefined, filter: EventFilter): Promise<AsyncGenerator<EventUpdate, void>> {
+  const { projectId } = assertMay(scope.caller, 'read');
+  return scope.services.hub.events(projectId, after === undefined ? undefined : parseCursor(after), {
+    sessionId: filter.sessionId === undefined ? undefined : clean(filter.sessionId).value,
+    types: filter.types,
+  });
+}
+
 /** One read of the log takes at most this many rows, and about this many bytes, into memory. */
 const LOG_PAGE_ROWS = 250;
 const LOG_PAGE_BYTES = 1024 * 1024;
+/** And looks at so many positions: a filter that finds nothing gets on all the same. */
+const LOG_STRETCH = 20_000;
 
 /** How the live hub reads the log. No caller: the hub is asked by a project's id, which its readers' keys decided. */
 export function createLogReader(pool: Pool): LogReader {
   return {
-    async head(projectId) {
-      const { rows } = await pool.query<{ log_position: string }>({ name: 'log_head', text: 'SELECT log_position FROM project WHERE id = $1', values: [projectId] });
-      return Number(rows[0]?.log_position ?? 0);
+    async heads(projectIds) {
+      const { rows } = await pool.query<{ id: string; log_position: string }>({ name: 'log_heads', text: 'SELECT id, log_position FROM project WHERE id = ANY ($1)', values: [projectIds] });
+      return new Map(rows.map(({ id, log_position }) => [id, Number(log_position)]));
     },
     async events(projectId, after, upTo, filter) {
-      const rows = await readLog(pool, projectId, after, upTo, filter);
+      const end = Math.min(upTo, after + LOG_STRETCH);
+      const rows = await readLog(pool, projectId, after, end, filter);
       const full = rows.length > 0 && rows.at(-1)!['more'] === true;
-      return { rows, reached: full ? Number(rows.at(-1)!['position']) : upTo };
+      return { rows, reached: full ? Number(rows.at(-1)!['position']) : end };
     },
   };
 }

@@ -1,5 +1,4 @@
 import type { InputFieldBuilder } from '@pothos/core';
-import { assertMay } from '../auth/authorize.ts';
 import { badInput } from '../errors.ts';
 import { builder } from '../graphql/builder.ts';
 import { connectionOf, pageComplexity, pageOf } from '../graphql/connection.ts';
@@ -10,10 +9,9 @@ import type { Event as EventRow } from '../generated/prisma/client.ts';
 import { formatCursor, parseCursor } from '../live/cursor.ts';
 import type { EventUpdate } from '../live/hub.ts';
 import { Session } from '../session/graphql.ts';
-import { clean } from '../store/clean.ts';
 import { EVENT_COLUMNS } from '../store/records.ts';
 import { isObject } from '../wire.ts';
-import { getEvent } from './access.ts';
+import { getEvent, watchEvents } from './access.ts';
 import type { EventField } from './access.ts';
 import { LARGEST_BATCH } from './input.ts';
 import { promptOf, responseOf } from './llm-call.ts';
@@ -392,11 +390,7 @@ builder.subscriptionField('events', (t) =>
       sessionId: t.arg.id({ description: 'Of this session. Default: of all.' }),
       types: t.arg({ type: [EventType], description: 'Of these kinds. Default: of all.' }),
     },
-    subscribe: (_root, args, { scope }) => {
-      const { projectId } = assertMay(scope.caller, 'read');
-      const after = args.after == null ? undefined : parseCursor(args.after);
-      return scope.services.hub.events(projectId, after, { sessionId: args.sessionId == null ? undefined : clean(args.sessionId).value, types: args.types ?? undefined });
-    },
+    subscribe: (_root, { after, sessionId, types }, { scope }) => watchEvents(scope, after ?? undefined, { sessionId: sessionId ?? undefined, types: types ?? undefined }),
     resolve: (update) => update,
   }),
 );

@@ -1,11 +1,15 @@
 import { Readable } from 'node:stream';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { assertMay } from '../auth/authorize.ts';
 import { AppError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Scope } from '../scope.ts';
 import { maskError } from './errors.ts';
 import type { WebsocketDoor } from './websocket.ts';
 import type { Yoga } from './yoga.ts';
+
+/** A body of more than so many bytes is not read from who has no key. GraphiQL asks for the schema without one. */
+const LARGEST_ANONYMOUS = 64 * 1024;
 
 /** Mounts GraphQL on /graphql: POST, GET (GraphiQL and queries), SSE, and the WebSocket upgrade. */
 export function graphqlPlugin(using: { yoga: Yoga; websocket: WebsocketDoor; makeScope: (request: FastifyRequest) => Promise<Scope>; log: Logger }) {
@@ -50,8 +54,17 @@ export function graphqlPlugin(using: { yoga: Yoga; websocket: WebsocketDoor; mak
       return reply.send(events);
     }
 
+    app.decorateRequest('scope');
+    // Before the body is read, as at the REST door. A WebSocket says who it is in connection_init.
+    app.addHook('onRequest', async (request) => {
+      if (request.ws) return;
+      request.scope = await makeScope(request);
+      const size = Number(request.headers['content-length'] ?? (request.headers['transfer-encoding'] ? Infinity : 0));
+      if (size > LARGEST_ANONYMOUS) assertMay(request.scope.caller);
+    });
+
     async function handler(request: FastifyRequest, reply: FastifyReply) {
-      const scope = await makeScope(request);
+      const { scope } = request;
       const gone = new AbortController();
       reply.raw.once('close', () => {
         if (!reply.raw.writableFinished) gone.abort();

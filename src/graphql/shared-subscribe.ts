@@ -1,12 +1,15 @@
 import { Kind, createSourceEventStream, execute, getOperationAST, visit } from 'graphql';
-import type { DocumentNode, ExecutionArgs, ExecutionResult } from 'graphql';
+import type { DocumentNode, ExecutionArgs, ExecutionResult, GraphQLError } from 'graphql';
 import type { Logger } from '../log.ts';
 import { createContext } from './context.ts';
 import type { Context } from './context.ts';
 import { maskResult } from './errors.ts';
 import { excessOf } from './limits.ts';
 
-type Group = { readers: number; results: WeakMap<object, Promise<ExecutionResult>> };
+type Group = { readers: number; results: Map<object, Promise<ExecutionResult>> };
+
+/** How many results a group remembers: its readers are near one another, and one that is not may have its own. */
+const SHARED_RESULTS = 128;
 
 /**
  * Subscribes; subscribers whose results can't differ share one execution and one encoding of each message. They
@@ -25,7 +28,7 @@ export function createSharedSubscribe(log: Logger, encode: (result: ExecutionRes
     if (!(Symbol.asyncIterator in stream)) return maskResult(stream, log, scope.requestId);
     const source = stream[Symbol.asyncIterator]() as AsyncIterator<object, void>;
     const key = groupKey(args);
-    const group = groups.get(key) ?? { readers: 0, results: new WeakMap() };
+    const group: Group = groups.get(key) ?? { readers: 0, results: new Map() };
     groups.set(key, group);
     group.readers++;
 
@@ -35,6 +38,7 @@ export function createSharedSubscribe(log: Logger, encode: (result: ExecutionRes
         const executed = Promise.resolve(execute({ ...args, rootValue: payload, contextValue: createContext(scope) }));
         result = executed.then((unmasked) => encode(maskResult(unmasked, log, scope.requestId)));
         group.results.set(payload, result);
+        if (group.results.size > SHARED_RESULTS) group.results.delete(group.results.keys().next().value!);
       }
       return result;
     }
@@ -54,8 +58,8 @@ export function createSharedSubscribe(log: Logger, encode: (result: ExecutionRes
           const step = await source.next();
           if (!step.done) return { done: false, value: await resultOf(step.value) };
         } catch (error) {
-          await leave();
-          throw error;
+          await leave(); // the reason is the last that the reader gets
+          return { done: false, value: maskResult({ errors: [error as GraphQLError] }, log, scope.requestId) };
         }
         await leave();
         return { done: true, value: undefined };

@@ -8,7 +8,7 @@ import type { Authenticator } from '../auth/authenticate.ts';
 import type { Caller } from '../auth/caller.ts';
 import type { KeyRing } from '../auth/key-ring.ts';
 import type { RateLimit } from '../auth/rate-limit.ts';
-import { AppError } from '../errors.ts';
+import { AppError, badInput } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Scope } from '../scope.ts';
@@ -24,6 +24,9 @@ const TRY_AGAIN_LATER = 1013;
 
 /** A peer that does not answer a ping within this time is gone, in milliseconds. */
 const KEEP_ALIVE_MS = 12_000;
+
+/** How many operations one socket may have open. */
+const MOST_OPERATIONS = 100;
 
 /** What is known of a connection once `connection_init` was accepted. */
 const callers = new WeakMap<WebSocket, Caller>();
@@ -89,10 +92,11 @@ export function createWebsocketDoor(using: {
           return false;
         }
       },
-      async onSubscribe({ extra: { socket, request } }, _id, payload) {
+      async onSubscribe({ extra: { socket, request }, subscriptions }, _id, payload) {
         const caller = callers.get(socket);
         if (caller?.kind !== 'key') return [new GraphQLError('No API key')];
         try {
+          if (Object.keys(subscriptions).length > MOST_OPERATIONS) throw badInput(`A socket carries at most ${MOST_OPERATIONS} operations at once. Complete some, or open another`);
           await rateLimit(caller);
           const { schema, contextFactory, parse, validate } = enveloped({ scope: makeScope(caller, request), params: payload });
           const document = parse(payload.query);

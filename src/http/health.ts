@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { Pool } from 'pg';
 import type { Bus } from '../live/bus.ts';
+import type { Hub } from '../live/hub.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Writer } from '../store/writer.ts';
 
@@ -8,8 +9,8 @@ import type { Writer } from '../store/writer.ts';
 const PATIENCE_MS = 2_000;
 
 /** /healthz: the process is alive. /readyz: it can serve. /metrics: for Prometheus. None needs a key. */
-export function healthRoutes(app: FastifyInstance, using: { pool: Pool; bus: Bus; writer: Writer; metrics: Metrics; stopping: () => boolean }): void {
-  const { pool, bus, writer, metrics, stopping } = using;
+export function healthRoutes(app: FastifyInstance, using: { pool: Pool; bus: Bus; writer: Writer; hub: Hub; metrics: Metrics; stopping: () => boolean }): void {
+  const { pool, bus, writer, hub, metrics, stopping } = using;
 
   async function databaseAnswers() {
     const late = Symbol('late');
@@ -40,6 +41,7 @@ export function healthRoutes(app: FastifyInstance, using: { pool: Pool; bus: Bus
     const waiting = writer.waiting();
     metrics.queueRows.set(waiting.rows);
     metrics.queueBytes.set(waiting.bytes);
+    metrics.hubLag.set(hub.lag());
     metrics.busUp.set(bus.state() === 'up' ? 1 : 0);
     return reply.type(metrics.registry.contentType).send(await metrics.registry.metrics());
   });

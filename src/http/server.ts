@@ -8,6 +8,14 @@ import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { errorBody, handleError } from '../rest/errors.ts';
 import { SharedSocket } from '../graphql/shared-result.ts';
+import type { Scope } from '../scope.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who asks and what with; set before every handler of the REST and GraphQL doors. */
+    scope: Scope;
+  }
+}
 
 /** Request ids are this process's own name and a count: unique, and cheaper than a random one each. */
 const instance = randomUUID();
@@ -16,6 +24,8 @@ let requests = 0;
 /** A client's own request id is taken over where it is plain text. */
 const REQUEST_ID = /^[\w.:/-]{1,128}$/;
 
+/** A request that has not come in whole by then is given up, in milliseconds. */
+const RECEIVE_WITHIN_MS = 120_000;
 /** When stopping, a WebSocket whose peer does not answer its closing is cut off after this long, in milliseconds. */
 const LAST_WORDS_MS = 2_000;
 /** When stopping, requests that are still coming in or waiting for their answer have this long, in milliseconds. */
@@ -36,6 +46,7 @@ export async function createHttpServer(options: { maxBodyBytes: number; log: Log
     },
     // A connection that idles is kept a little longer than the proxies in front keep theirs.
     keepAliveTimeout: 72_000,
+    requestTimeout: RECEIVE_WITHIN_MS,
     forceCloseConnections: 'idle',
     return503OnClosing: true,
     // What fails before any route is found, such as a URL that cannot be decoded: no hook has run yet.

@@ -57,7 +57,7 @@ export class Feed {
       const unsubscribe = await this.#with.bus.subscribeLog(this.projectId, (message) => this.#announced(message));
       if (this.closed) return unsubscribe();
       this.#unsubscribe = unsubscribe;
-      const head = await this.#with.reader.head(this.projectId);
+      const head = (await this.#with.reader.heads([this.projectId])).get(this.projectId) ?? 0;
       this.ring = new Ring(head, RING_ROWS, RING_BYTES);
       this.#started = true;
       this.#reach(Math.max(head, this.#target));
@@ -89,14 +89,9 @@ export class Feed {
     return promise;
   }
 
-  /** Asks the database how far the log is: a message may have been lost, the last one too. */
-  async checkHead(): Promise<void> {
-    if (!this.#started || this.closed) return;
-    try {
-      this.#reach(await this.#with.reader.head(this.projectId));
-    } catch (error) {
-      this.#with.log.warn({ err: error }, 'the live hub could not read the head of a log');
-    }
+  /** How far the log is, as the database says. */
+  reachesTo(head: number): void {
+    if (this.#started && !this.closed) this.#reach(head);
   }
 
   close(): void {
@@ -122,7 +117,6 @@ export class Feed {
 
   #reach(target: number) {
     this.#target = Math.max(this.#target, target);
-    this.#with.metrics.hubLag.set(this.#target - this.head);
     if (this.head < this.#target && !this.#filling) void this.#fill();
   }
 
@@ -134,7 +128,6 @@ export class Feed {
         this.#with.metrics.hubReads.inc({ why: 'hole' });
         const page = await this.#with.reader.events(this.projectId, this.head, this.#target, {});
         this.ring.append(page.reached, page.rows.map(toUpdate), page.rows.reduce((sum, row) => sum + Number(row['bytes'] ?? 0), 0));
-        this.#with.metrics.hubLag.set(this.#target - this.head);
         this.#wake();
       } catch (error) {
         this.#with.log.warn({ err: error }, 'the live hub could not read the log; it tries again');

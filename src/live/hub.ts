@@ -2,6 +2,7 @@ import { setInterval } from 'node:timers';
 import type { Session } from '../generated/prisma/client.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
+import { isDatabaseAway } from '../store/database-error.ts';
 import type { JsonRow } from '../store/records.ts';
 import type { Bus } from './bus.ts';
 import { formatCursor } from './cursor.ts';
@@ -17,9 +18,9 @@ export type SessionUpdate = { readonly position: number; readonly cursor: string
 
 /** The log as the hub reads it: always by cursor, always bounded. */
 export type LogReader = {
-  /** The newest committed position of a project. */
-  head(projectId: string): Promise<number>;
-  /** Events in (`after`, `upTo`], in order; at most a page, which `reached` tells the end of. */
+  /** The newest committed position of each of these projects. */
+  heads(projectIds: readonly string[]): Promise<ReadonlyMap<string, number>>;
+  /** Events in (`after`, `upTo`], in order; at most a page, and what stands in a stretch of the log, either of which `reached` tells the end of. */
   events(projectId: string, after: number, upTo: number, filter: EventFilter): Promise<{ rows: JsonRow[]; reached: number }>;
 };
 
@@ -42,6 +43,8 @@ export type Hub = {
     key: string,
     read: (after: number) => Promise<{ sessions: Session[]; more: boolean }>,
   ): Promise<AsyncGenerator<SessionUpdate, void>>;
+  /** How far the slowest feed is behind the newest position that is known, in positions. */
+  lag(): number;
   close(): void;
 };
 
@@ -53,10 +56,22 @@ export function createHub(options: { bus: Bus; reader: LogReader; log: Logger; m
   const { bus, reader: logReader, log, metrics } = options;
   const feeds = new Map<string, Feed>();
 
-  const checkHeads = () => feeds.forEach((feed) => void feed.checkHead());
-  const timer = setInterval(checkHeads, HEAD_CHECK_MS);
+  /** Asks the database how far the logs are: a message may have been lost, the last one too. */
+  async function checkHeads() {
+    if (feeds.size === 0) return;
+    try {
+      const heads = await logReader.heads([...feeds.keys()]);
+      for (const [projectId, head] of heads) feeds.get(projectId)?.reachesTo(head);
+    } catch (error) {
+      log.warn({ err: error }, 'the live hub could not read the heads of its logs');
+    }
+  }
+  let checking: Promise<void> | undefined;
+  const timer = setInterval(() => {
+    checking ??= checkHeads().finally(() => (checking = undefined));
+  }, HEAD_CHECK_MS);
   timer.unref();
-  const stopGap = bus.onGap(checkHeads);
+  const stopGap = bus.onGap(() => void checkHeads());
 
   /** The feed of a project, live. It lives as long as it has readers. */
   async function join(projectId: string): Promise<Feed> {
@@ -84,12 +99,13 @@ export function createHub(options: { bus: Bus; reader: LogReader; log: Logger; m
     metrics.hubFeeds.set(feeds.size);
   }
 
-  /** Reads again until the database answers; nothing once the reader is gone. */
+  /** Reads again until the database answers; nothing once the reader is gone. Throws what another try would not mend. */
   async function retrying<T>(subscriber: Reader, read: () => Promise<T>): Promise<T | undefined> {
     while (!subscriber.stopped) {
       try {
         return await read();
       } catch (error) {
+        if (!isDatabaseAway(error)) throw error;
         log.warn({ err: error }, 'a live reader could not read the log; it tries again');
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       }
@@ -167,6 +183,7 @@ export function createHub(options: { bus: Bus; reader: LogReader; log: Logger; m
       const reader = newReader();
       return stoppable(readSessions(feed, reader, after ?? feed.newest, key, read), reader, () => leave(feed));
     },
+    lag: () => Math.max(0, ...[...feeds.values()].map((feed) => feed.newest - feed.head)),
     close() {
       clearInterval(timer);
       stopGap();

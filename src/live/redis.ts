@@ -14,6 +14,9 @@ const channelOf = (message: BusMessage) => (message.topic === 'keys' ? KEYS_CHAN
 const LARGEST_ROWS = 64 * 1024;
 /** Beyond this much unsent output a Redis that does not read is treated as gone. */
 const LARGEST_BACKLOG = 1_000;
+/** A Redis that takes a command and says nothing is given up on after this long, in milliseconds: requests wait for it where a rate limit is set. */
+const PUBLISHER_PATIENCE_MS = 500;
+const SUBSCRIBER_PATIENCE_MS = 5_000;
 
 export type RedisConnections = { publisher: Redis | Cluster; subscriber: Redis | Cluster };
 
@@ -25,7 +28,7 @@ export function connectRedis(url: string): RedisConnections {
   const urls = url.split(',');
   const make = (name: string) => {
     // Commands are refused while disconnected (the bus is best effort), and connecting is tried again for ever.
-    const options = { connectionName: `sentrial-${name}`, enableOfflineQueue: false, maxRetriesPerRequest: 1, lazyConnect: true };
+    const options = { connectionName: `sentrial-${name}`, enableOfflineQueue: false, maxRetriesPerRequest: 1, lazyConnect: true, commandTimeout: name === 'publisher' ? PUBLISHER_PATIENCE_MS : SUBSCRIBER_PATIENCE_MS };
     const pause = (attempt: number) => Math.min(attempt * 50, 1_000);
     return urls.length > 1
       ? new Cluster(urls, { lazyConnect: true, enableOfflineQueue: false, clusterRetryStrategy: pause, shardedSubscribers: name === 'subscriber', redisOptions: options })

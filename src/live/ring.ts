@@ -13,7 +13,7 @@ export function toUpdate(row: JsonRow): EventUpdate {
 
 type Segment = { from: number; to: number; updates: readonly EventUpdate[]; bytes: number };
 
-/** The newest stretch of one project's log: every event in (`start`, `end`], bounded in rows and bytes. */
+/** The newest stretch of one project's log: every event in (`start`, `end`], bounded in rows and bytes, and in segments: one of session changes alone has neither. */
 export class Ring {
   start: number;
   end: number;
@@ -36,7 +36,7 @@ export class Ring {
     this.end = to;
     this.#rows += updates.length;
     this.#bytes += bytes;
-    while (this.#segments.length > 1 && (this.#rows > this.#maxRows || this.#bytes > this.#maxBytes)) {
+    while (this.#segments.length > 1 && (this.#rows > this.#maxRows || this.#bytes > this.#maxBytes || this.#segments.length > this.#maxRows)) {
       const dropped = this.#segments.shift()!;
       this.#rows -= dropped.updates.length;
       this.#bytes -= dropped.bytes;

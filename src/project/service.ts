@@ -1,7 +1,8 @@
-import type { Pool, PoolClient } from 'pg';
+import type { Pool } from 'pg';
 import { SCOPES } from '../auth/caller.ts';
 import { hashKey, newKey, shownPrefix } from '../auth/key-format.ts';
 import { newId } from '../store/ids.ts';
+import { transaction } from '../store/transaction.ts';
 
 /** The project that a first start creates, and that `npm run keys` uses. */
 export const DEFAULT_PROJECT = 'default';
@@ -26,18 +27,4 @@ export async function bootstrap(pool: Pool, bootstrapKey: string | undefined): P
     );
   });
   return bootstrapKey === undefined && keys === 1 ? key : undefined;
-}
-
-async function transaction<Result>(pool: Pool, work: (client: PoolClient) => Promise<Result>): Promise<Result> {
-  const client = await pool.connect();
-  try {
-    await client.query('BEGIN');
-    const result = await work(client);
-    await client.query('COMMIT');
-    client.release();
-    return result;
-  } catch (error) {
-    client.release(true); // the server rolls back what its connection leaves
-    throw error;
-  }
 }

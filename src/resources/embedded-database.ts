@@ -7,22 +7,27 @@ import { lockFolder } from './folder-lock.ts';
 import { createDatabase, PgliteBackend } from './pglite-backend.ts';
 import { PgliteStream } from './pglite-stream.ts';
 
-export type EmbeddedDatabase = { pool: Pool; close(): Promise<void> };
+export type EmbeddedDatabase = {
+  pool: Pool;
+  /** Resolves with the reason when it has stopped by itself; then every query fails. */
+  failed: Promise<Error>;
+  close(): Promise<void>;
+};
 
 /** How long `close` waits for clients that are checked out; their transactions are then rolled back. */
 const PATIENCE_MS = 5_000;
 
 /**
  * Opens the PostgreSQL that lives in the folder, creating both where they are missing. Throws
- * FolderLockedError when another process has it open.
+ * FolderLockedError when another process has it open. `onTrouble` hears of what failed and harms nobody yet.
  */
-export async function openEmbeddedDatabase(dataDir: string): Promise<EmbeddedDatabase> {
+export async function openEmbeddedDatabase(dataDir: string, onTrouble: (trouble: string) => void = () => undefined): Promise<EmbeddedDatabase> {
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
   const lock = await lockFolder(dataDir);
   try {
     const folder = join(dataDir, 'postgres');
     if (!existsSync(folder)) await createDatabase(folder);
-    const backend = new PgliteBackend({ task: 'serve', folder });
+    const backend = new PgliteBackend({ task: 'serve', folder }, onTrouble);
     await backend.ready;
     const pool = openPool(backend);
     let closing: Promise<void> | undefined;
@@ -34,7 +39,7 @@ export async function openEmbeddedDatabase(dataDir: string): Promise<EmbeddedDat
         await lock.release();
       }
     };
-    return { pool, close: () => (closing ??= close()) };
+    return { pool, failed: backend.failed, close: () => (closing ??= close()) };
   } catch (error) {
     await lock.release();
     throw error;

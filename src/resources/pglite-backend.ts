@@ -24,20 +24,25 @@ export async function createDatabase(folder: string): Promise<void> {
 /** This side of the worker thread. Once it has failed, every stream gets the reason, the open and the new ones. */
 export class PgliteBackend implements Exchange {
   readonly ready: Promise<void>;
+  /** Resolves with the reason when it has failed. */
+  readonly failed: Promise<Error>;
   readonly #worker: Worker;
   readonly #streams = new Map<number, PgliteStream>();
   #connections = 0;
   #failure: Error | undefined;
   #closed!: () => void;
+  #failed!: (reason: Error) => void;
   readonly #whenClosed = new Promise<void>((resolve) => (this.#closed = resolve));
 
-  constructor(job: Job) {
+  constructor(job: Job, onTrouble: (trouble: string) => void = () => undefined) {
+    this.failed = new Promise((resolve) => (this.#failed = resolve));
     this.#worker = new Worker(WORKER, { workerData: job, name: 'pglite', execArgv: execArgv() });
     this.ready = new Promise((resolve, reject) => {
       this.#worker.on('message', (message: FromWorker) => {
         if (message.kind === 'answer') this.#streams.get(message.connection)?.receive(message.bytes);
         else if (message.kind === 'ready') resolve();
         else if (message.kind === 'closed') this.#closed();
+        else if (message.kind === 'trouble') onTrouble(message.message);
         else reject(this.#fail(message.message));
       });
       this.#worker.on('error', (error) => reject(this.#fail(error.message)));
@@ -69,6 +74,7 @@ export class PgliteBackend implements Exchange {
   }
 
   async terminate(): Promise<void> {
+    this.#worker.removeAllListeners('exit');
     await this.#worker.terminate();
   }
 
@@ -82,6 +88,7 @@ export class PgliteBackend implements Exchange {
       this.#failure = failure;
       this.#streams.forEach((stream) => stream.destroy(failure));
       this.#closed();
+      this.#failed(failure);
     }
     return this.#failure;
   }

@@ -11,4 +11,5 @@ export type FromWorker =
   | { kind: 'ready' }
   | { kind: 'answer'; connection: number; bytes: Uint8Array<ArrayBuffer> }
   | { kind: 'failed'; message: string }
+  | { kind: 'trouble'; message: string }
   | { kind: 'closed' };

@@ -26,11 +26,13 @@ export class Upkeep {
   #checkpointDue = false;
   #vacuumDue = false;
   #wroteSinceVacuum = false;
+  readonly #onTrouble: (trouble: Error) => void;
   readonly #timers: NodeJS.Timeout[];
 
-  /** `isIdle` says whether the session is between two requests. */
-  constructor(session: PgliteSession, isIdle: () => boolean) {
+  /** `isIdle` says whether the session is between two requests; `onTrouble` hears of a VACUUM or ANALYZE that failed. */
+  constructor(session: PgliteSession, isIdle: () => boolean, onTrouble: (trouble: Error) => void) {
     this.#session = session;
+    this.#onTrouble = onTrouble;
     const tick = (due: () => void) => () => {
       due();
       if (isIdle()) this.run();
@@ -51,7 +53,11 @@ export class Upkeep {
     }
     if (this.#vacuumDue) {
       this.#vacuumDue = false;
-      this.#vacuum();
+      try {
+        this.#vacuum();
+      } catch (error) {
+        this.#onTrouble(error as Error); // a full disk, say: unlike a checkpoint, nothing depends on it yet
+      }
     }
   }
 

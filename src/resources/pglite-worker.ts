@@ -37,7 +37,7 @@ async function serve(folder: string): Promise<void> {
   const session = await PgliteSession.open(folder, fail);
   let client: number | undefined;
   let settled = true;
-  const upkeep = new Upkeep(session, () => settled);
+  const upkeep = new Upkeep(session, () => settled, (trouble) => tell({ kind: 'trouble', message: trouble.message }));
 
   function hangUp(): void {
     session.reset();

@@ -11,6 +11,9 @@ const CONNECT_TIMEOUT_MS = 3_000;
 const WRITE_TIMEOUT_MS = 8_000;
 const READ_TIMEOUT_MS = 30_000;
 
+/** PostgreSQL ends the statement itself a little before nobody waits for it any more. */
+const timeouts = (ms: number): PoolConfig => ({ query_timeout: ms, statement_timeout: ms - 500 });
+
 /** PostgreSQL, and Redis where it is named: without it this is the one process on its database. */
 export function openProduction(config: Config, databaseUrl: string, { log, metrics }: Using): Resources {
   const openPool = (more: PoolConfig) => {
@@ -19,8 +22,9 @@ export function openProduction(config: Config, databaseUrl: string, { log, metri
     pool.on('error', (error) => log.warn({ err: error }, 'an idle database connection broke'));
     return pool;
   };
-  const pool = openPool({ max: config.databasePoolSize, query_timeout: READ_TIMEOUT_MS, application_name: 'sentrial' });
-  const writerPool = openPool({ max: 1, query_timeout: WRITE_TIMEOUT_MS, application_name: 'sentrial-writer' });
+  const pool = openPool({ max: config.databasePoolSize, ...timeouts(READ_TIMEOUT_MS), application_name: 'sentrial' });
+  const writerPool = openPool({ max: 1, ...timeouts(WRITE_TIMEOUT_MS), application_name: 'sentrial-writer' });
+  const migrationPool = openPool({ max: 1, application_name: 'sentrial-migrations' });
   const redis = config.redisUrl ? connectRedis(config.redisUrl) : undefined;
   const bus = redis ? createRedisBus({ connections: redis, log, metrics }) : createMemoryBus();
   const limit = { points: config.rateLimitPerMinute, duration: 60 };
@@ -29,6 +33,8 @@ export function openProduction(config: Config, databaseUrl: string, { log, metri
     flavour: 'production',
     pool,
     writerPool,
+    migrationPool,
+    failed: new Promise(() => undefined), // each of them may come back
     bus,
     // Redis away: each server counts for itself until it is back.
     rateLimiter:
@@ -37,7 +43,7 @@ export function openProduction(config: Config, databaseUrl: string, { log, metri
         : inMemory,
     async close() {
       await bus.close();
-      await Promise.all([pool.end(), writerPool.end()]);
+      await Promise.all([pool.end(), writerPool.end(), migrationPool.end()]);
     },
   };
 }

@@ -11,6 +11,10 @@ export type Resources = {
   pool: Pool;
   /** The writer's own, so that readers never keep it waiting; in the embedded flavour the same. */
   writerPool: Pool;
+  /** For migrations, which take as long as they must; in the embedded flavour the same. */
+  migrationPool: Pool;
+  /** Resolves with the reason when one of them has failed for good: nothing is left to serve. */
+  failed: Promise<Error>;
   bus: Bus;
   /** Counts requests by key; undefined where there is no limit. */
   rateLimiter: RateLimiterAbstract | undefined;

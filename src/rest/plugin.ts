@@ -9,13 +9,6 @@ import { handleError } from './errors.ts';
 import { legacyRoutes } from './legacy.ts';
 import { handleV1Error, v1Routes } from './v1.ts';
 
-declare module 'fastify' {
-  interface FastifyRequest {
-    /** Who asks and what with; set before every REST handler. */
-    scope: Scope;
-  }
-}
-
 type MakeScope = (request: FastifyRequest) => Promise<Scope>;
 
 /** The REST door, under /api/sdk. */

@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import { assertMay } from '../auth/authorize.ts';
 import { badInput, sessionNotFound } from '../errors.ts';
 import type { Session } from '../generated/prisma/client.ts';
+import { parseCursor } from '../live/cursor.ts';
+import type { SessionUpdate } from '../live/hub.ts';
 import type { Scope } from '../scope.ts';
 import { parameters } from '../store/parameters.ts';
 import { SESSION_COLUMNS, fromSelected, selectList, toSession } from '../store/records.ts';
@@ -169,9 +171,17 @@ const badCursor = (cursor: string) => badInput(`"${cursor.slice(0, 40)}" is not 
 /** How many sessions one read of the live feed takes. */
 const FEED_PAGE = 100;
 
-/** Sessions changed after a position, in the order of their latest change: the log, compacted. */
-export async function sessionsChangedAfter(scope: Scope, filter: SessionFilter, after: number): Promise<{ sessions: Session[]; more: boolean }> {
+/** The state of each session that changes after a cursor, for ever. Throws FORBIDDEN, BAD_USER_INPUT (cursor, filter). */
+export function watchSessions(scope: Scope, after: string | undefined, filter: SessionFilter): Promise<AsyncGenerator<SessionUpdate, void>> {
   const { projectId } = assertMay(scope.caller, 'read');
+  sessionConditions('s', filter, parameters()); // what is wrong with the filter is said now
+  return scope.services.hub.sessions(projectId, after === undefined ? undefined : parseCursor(after), JSON.stringify(filter), (position) =>
+    sessionsChangedAfter(scope, projectId, filter, position),
+  );
+}
+
+/** Sessions changed after a position, in the order of their latest change: the log, compacted. */
+async function sessionsChangedAfter(scope: Scope, projectId: string, filter: SessionFilter, after: number): Promise<{ sessions: Session[]; more: boolean }> {
   const sql = parameters();
   const { rows } = await scope.services.pool.query<JsonRow>(
     `SELECT s.* FROM session s

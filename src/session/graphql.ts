@@ -1,15 +1,14 @@
 import type { InputFieldBuilder } from '@pothos/core';
 import { queryFromInfo } from '@pothos/plugin-prisma';
 import type { GraphQLResolveInfo } from 'graphql';
-import { assertMay } from '../auth/authorize.ts';
 import { builder } from '../graphql/builder.ts';
 import { connectionOf, pageComplexity, pageOf } from '../graphql/connection.ts';
 import type { PageArgs } from '../graphql/connection.ts';
 import type { Context } from '../graphql/context.ts';
 import { scopeOf } from '../graphql/idempotency.ts';
-import { formatCursor, parseCursor } from '../live/cursor.ts';
+import { formatCursor } from '../live/cursor.ts';
 import type { SessionUpdate } from '../live/hub.ts';
-import { getSession, sessionCursor, sessionPage, sessionsChangedAfter } from './access.ts';
+import { getSession, sessionCursor, sessionPage, watchSessions } from './access.ts';
 import type { SessionField, SessionOrder } from './access.ts';
 import { effective } from './effective.ts';
 import type { SessionFilter } from './filter.ts';
@@ -299,12 +298,7 @@ builder.subscriptionField('sessionUpdates', (t) =>
       after: t.arg({ type: 'Cursor', description: 'Where to resume; "0" gives every session. Default: what changes from now on.' }),
       filter: t.arg({ type: SessionFilterInput, description: 'Which sessions. Default: all.' }),
     },
-    subscribe: (_root, args, { scope }) => {
-      const { projectId } = assertMay(scope.caller, 'read');
-      const filter = args.filter ?? {};
-      const after = args.after == null ? undefined : parseCursor(args.after);
-      return scope.services.hub.sessions(projectId, after, JSON.stringify(filter), (position) => sessionsChangedAfter(scope, filter, position));
-    },
+    subscribe: (_root, { after, filter }, { scope }) => watchSessions(scope, after ?? undefined, filter ?? {}),
     resolve: (update) => update,
   }),
 );

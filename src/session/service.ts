@@ -6,6 +6,7 @@ import { fingerprint } from '../store/fingerprint.ts';
 import { idFromKey, newId } from '../store/ids.ts';
 import { SESSION_COLUMNS, toColumns, toSession } from '../store/records.ts';
 import type { JsonRow } from '../store/records.ts';
+import { transaction } from '../store/transaction.ts';
 import { validate } from '../store/validate.ts';
 import type { Outcome } from '../store/writer.ts';
 import { SessionInput, SessionPatch } from './input.ts';
@@ -61,6 +62,8 @@ export async function updateSession(scope: Scope, id: string, input: unknown): P
   const { value, replaced } = validate(SessionPatch, input, 'Session update');
   const patch = toColumns(SESSION_COLUMNS, { ...value, ...settled(value) });
   if (replaced) patch['replaced'] = true;
+  // Running again: how long it took is counted anew when it ends.
+  if (patch['status'] === 'active') patch['duration_ms'] ??= null;
   const row: JsonRow = {
     project_id: projectId,
     session_id: storableId(id),
@@ -77,18 +80,34 @@ export async function completeSession(scope: Scope, id: string, input: { status?
   return updateSession(scope, id, input.status == null && input.success == null ? { ...input, success: true } : input);
 }
 
-/** Removes a session and its events for good, and returns what it was. Throws NOT_FOUND. */
+/** How many events one statement deletes. */
+const DELETED_AT_ONCE = 5_000;
+
+/**
+ * Removes a session and its events for good, and returns what it was. Throws NOT_FOUND. Most events go before the
+ * session does, a part at a time, while the project's writers go on: where that is broken off, it can be asked again.
+ */
 export async function deleteSession(scope: Scope, id: string): Promise<Session> {
   const { projectId } = assertMay(scope.caller, 'admin');
-  return scope.services.store.$transaction(async (tx) => {
+  const { pool } = scope.services;
+  const session = [projectId, storableId(id)];
+  const { rowCount: found } = await pool.query('SELECT 1 FROM session WHERE project_id = $1 AND id = $2', session);
+  if (!found) throw sessionNotFound(id);
+  for (let deleted = DELETED_AT_ONCE; deleted === DELETED_AT_ONCE; ) {
+    const { rowCount } = await pool.query(
+      `DELETE FROM event WHERE project_id = $1 AND position IN (SELECT position FROM event WHERE project_id = $1 AND session_id = $2 LIMIT ${DELETED_AT_ONCE})`,
+      session,
+    );
+    deleted = rowCount ?? 0;
+  }
+  return transaction(pool, async (client) => {
     // The project row first, like every writer: nothing is then appended to the session while it goes.
-    await tx.$queryRaw`SELECT 1 FROM project WHERE id = ${projectId} FOR NO KEY UPDATE`;
-    const where = { projectId_id: { projectId, id: storableId(id) } };
-    const session = await tx.session.findUnique({ where });
-    if (!session) throw sessionNotFound(id);
-    await tx.event.deleteMany({ where: { projectId, sessionId: session.id } });
-    await tx.sessionUpdate.deleteMany({ where: { projectId, sessionId: session.id } });
-    return tx.session.delete({ where });
+    await client.query('SELECT 1 FROM project WHERE id = $1 FOR NO KEY UPDATE', [projectId]);
+    await client.query('DELETE FROM event WHERE project_id = $1 AND session_id = $2', session);
+    await client.query('DELETE FROM session_update WHERE project_id = $1 AND session_id = $2', session);
+    const { rows } = await client.query<JsonRow>('DELETE FROM session WHERE project_id = $1 AND id = $2 RETURNING *', session);
+    if (!rows[0]) throw sessionNotFound(id);
+    return toSession(rows[0]);
   });
 }
 

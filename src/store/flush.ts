@@ -94,10 +94,16 @@ export async function flush<Item extends Encoded>(pool: Pool, items: readonly It
     });
   }
 
+  const unsettled: Item[] = [];
   for (const [item, original] of repeats) {
     const { outcome, position, found } = written.get(original)!;
-    const same = outcome === 'stored' || outcome === 'duplicate';
-    written.set(item, same ? duplicateOf(item, original.row['fingerprint'], position, found ?? { created_at: original.row['created_at'] }) : { outcome, position, found });
+    if (outcome === 'stored' || outcome === 'duplicate') written.set(item, duplicateOf(item, original.row['fingerprint'], position, found ?? { created_at: original.row['created_at'] }));
+    else unsettled.push(item); // what was wrong with the earlier one need not be wrong with this
+  }
+  if (unsettled.length > 0) {
+    const rest = await flush(pool, unsettled, recheck);
+    for (const [item, result] of rest.written) written.set(item, result);
+    transactions.push(...rest.transactions);
   }
   return { written, transactions };
 }

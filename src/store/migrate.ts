@@ -31,14 +31,14 @@ export async function migrate(pool: Pool, folder: string = FOLDER): Promise<stri
   const client = await pool.connect();
   try {
     await client.query('SELECT pg_advisory_lock($1)', [ADVISORY_LOCK]);
-    try {
-      await client.query(BOOKKEEPING);
-      return await applyMissing(client, folder);
-    } finally {
-      await client.query('SELECT pg_advisory_unlock($1)', [ADVISORY_LOCK]);
-    }
-  } finally {
+    await client.query(BOOKKEEPING);
+    const applied = await applyMissing(client, folder);
+    await client.query('SELECT pg_advisory_unlock($1)', [ADVISORY_LOCK]);
     client.release();
+    return applied;
+  } catch (error) {
+    client.release(true); // ends the connection, and with it the lock and what was not committed
+    throw error;
   }
 }
 
@@ -76,7 +76,6 @@ async function apply(client: PoolClient, name: string, sql: string, checksum: st
     );
     await client.query('COMMIT');
   } catch (error) {
-    await client.query('ROLLBACK');
     throw new MigrationError(`Migration ${name} failed and was rolled back: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
   }
 }

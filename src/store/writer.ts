@@ -11,8 +11,8 @@ export type { Change } from './flush.ts';
 
 export type Outcome = Written | { outcome: 'failed'; error: AppError };
 
-/** What was committed for one project: the positions `from` to `to`, and the events among them. */
-export type Committed = { projectId: string; from: number; to: number; rows: JsonRow[]; bytes: number };
+/** What was committed for one project: the positions `from` to `to`, and the events among them where all are at hand. */
+export type Committed = { projectId: string; from: number; to: number; rows?: JsonRow[]; bytes?: number };
 
 export type Writer = {
   /**
@@ -121,7 +121,7 @@ export function createWriter(options: {
     metrics.databaseUp.set(1);
     // Readers are woken before the callers are answered: who subscribes after an answer finds the feed at least there.
     for (const sent of transactions) {
-      const committed = new Map<string, Committed>();
+      const committed = new Map<string, Required<Committed>>();
       for (const item of sent) {
         const result = written.get(item);
         if (result?.outcome === 'stored') include(committed, item, result.position!);
@@ -130,12 +130,14 @@ export function createWriter(options: {
     }
     for (const item of items) {
       const result = written.get(item)!;
+      // Perhaps the work of the attempt before, whose answer was lost: then nobody has announced it yet.
+      if (recheck && result.outcome === 'duplicate') onCommit({ projectId: item.projectId, from: result.position!, to: result.position! });
       metrics.outcomes.inc({ kind: item.kind, outcome: result.outcome });
       item.settle(result);
     }
   }
 
-  function include(committed: Map<string, Committed>, item: Item, position: number) {
+  function include(committed: Map<string, Required<Committed>>, item: Item, position: number) {
     let range = committed.get(item.projectId);
     if (!range) committed.set(item.projectId, (range = { projectId: item.projectId, from: position, to: position, rows: [], bytes: 0 }));
     range.from = Math.min(range.from, position);

@@ -58,7 +58,7 @@ async function listen(env: Record<string, string>, cleanUp: () => Promise<void>)
   const using = { log: createLogger(config.logLevel), metrics: createMetrics() };
   const resources =
     config.databaseUrl === undefined
-      ? await (await import('../../src/resources/embedded.ts')).openEmbedded(config)
+      ? await (await import('../../src/resources/embedded.ts')).openEmbedded(config, using)
       : (await import('../../src/resources/production.ts')).openProduction(config, config.databaseUrl, using);
   const app = await createApp(resources, config, using);
   const url = await app.http.listen({ port: 0, host: '127.0.0.1' });
