@@ -9,7 +9,7 @@ import os
 import signal
 import threading
 import time
-from typing import Any, Callable
+from typing import Any
 
 import pytest
 
@@ -27,31 +27,33 @@ def names(project: Project, session_id: str) -> list[str]:
     return [event["toolName"] for event in project.session(session_id)["events"]]
 
 
+def delivering() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "sentrial"]
+
+
 def test_a_server_killed_and_restarted_has_every_event_once(server: Server, project: Project) -> None:
     client = SentrialClient(api_key=project.key, api_url=project.url, batching=BatcherConfig(flush_interval=0.01))
     session = client.create_session(name="long run")
-    stop = threading.Event()
-    recorded: list[int] = []
+    recorded: list[str] = []
 
-    def work() -> None:
-        while not stop.wait(0.002):
-            client.track_tool_call(session, f"tool_{len(recorded)}")
-            recorded.append(len(recorded))
+    def record(count: int) -> None:
+        for _ in range(count):
+            recorded.append(f"tool_{len(recorded)}")
+            client.track_tool_call(session, recorded[-1])
 
-    worker = threading.Thread(target=work)
-    worker.start()
-    try:
-        wait_until(lambda: client.stats().delivered > 50)
-        server.kill()
-        count = len(recorded)
-        wait_until(lambda: len(recorded) > count + 50)
-    finally:
-        server.start()
-        stop.set()
-        worker.join()
+    record(100)
+    assert client.flush()
+    record(100)  # on their way while the server is killed
+    server.kill()
+    record(100)
+    starting = threading.Thread(target=server.start)
+    starting.start()
+    record(100)
+    starting.join()
+    record(100)
     client.complete_session(session)
     assert client.flush(30)
-    assert names(project, session) == [f"tool_{number}" for number in recorded]
+    assert names(project, session) == recorded
     assert project.session(session)["status"] == "COMPLETED"
     client.close()
 
@@ -76,9 +78,6 @@ def test_many_threads_share_a_client(project: Project, client: SentrialClient) -
 
 
 def test_one_daemon_thread_serves_a_client_and_ends_with_it(project: Project) -> None:
-    def delivering() -> list[threading.Thread]:
-        return [thread for thread in threading.enumerate() if thread.name == "sentrial"]
-
     before = len(delivering())
     client = SentrialClient(api_key=project.key, api_url=project.url)
     assert len(delivering()) == before
@@ -91,13 +90,15 @@ def test_one_daemon_thread_serves_a_client_and_ends_with_it(project: Project) ->
 
 
 def test_a_client_that_is_forgotten_delivers_what_it_has_and_leaves_no_thread(project: Project) -> None:
-    before = threading.active_count()
+    before = delivering()
     client = SentrialClient(api_key=project.key, api_url=project.url)
     session = client.create_session(name="forgotten")
     client.track_tool_call(session, "last")
+    (thread,) = set(delivering()) - set(before)
     del client
     gc.collect()
-    wait_until(lambda: threading.active_count() == before)
+    thread.join(30)
+    assert not thread.is_alive()
     assert names(project, session) == ["last"]
 
 
@@ -144,17 +145,20 @@ def test_a_worker_of_multiprocessing_delivers_at_its_end(project: Project, clien
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_a_child_forked_while_many_threads_record_does_not_hang(project: Project, client: SentrialClient) -> None:
     session = client.create_session(name="busy")
-    stop = threading.Event()
+    rounds = threading.Semaphore(0)
+    over = False
 
     def work() -> None:
-        while not stop.wait(0.01):
-            client.track_tool_call(session, "busy")
+        while rounds.acquire() and not over:
+            for _ in range(100):
+                client.track_tool_call(session, "busy")
 
     threads = [threading.Thread(target=work) for _ in range(3)]
     for thread in threads:
         thread.start()
     try:
         for _ in range(5):
+            rounds.release(len(threads))
             child = os.fork()
             if child == 0:
                 try:
@@ -164,7 +168,8 @@ def test_a_child_forked_while_many_threads_record_does_not_hang(project: Project
                     os._exit(4)
             assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     finally:
-        stop.set()
+        over = True
+        rounds.release(len(threads))
         for thread in threads:
             thread.join()
     assert client.flush()
@@ -240,9 +245,7 @@ def test_the_end_of_a_script_is_not_held_up_when_the_server_hangs() -> None:
 
 
 def test_control_c_ends_a_script_and_delivers_what_it_has(project: Project) -> None:
-    with start_program(
-        SCRIPT + "import sys, time\nsys.stdout.flush()\nclient._courier.outbox\ntime.sleep(60)", project.environment()
-    ) as program:
+    with start_program(SCRIPT + "import sys\nsys.stdout.flush()\nsys.stdin.read()", project.environment()) as program:
         assert program.stdout
         session = program.stdout.readline().strip()
         program.send_signal(signal.SIGINT)
@@ -376,7 +379,9 @@ async def test_a_cancelled_close_leaves_the_rest_to_the_thread(project: Project)
     closing.cancel()
     with pytest.raises(asyncio.CancelledError):
         await closing
-    await wait_until_async(lambda: client.stats().waiting == 0)
+    settled = threading.Event()
+    client._courier.outbox.when_settled(settled.set)
+    assert await asyncio.to_thread(settled.wait, 30)
     assert project.session(session)["name"] == "cancelled close"
 
 
@@ -408,17 +413,3 @@ def test_an_asynchronous_client_used_by_threads_of_a_loop_delivers(project: Proj
         return names(project, interaction.session_id)
 
     assert asyncio.run(run()) == ["in_thread"] * 10
-
-
-def wait_until(condition: Callable[[], bool], within: float = 30) -> None:
-    deadline = time.monotonic() + within
-    while not condition():
-        assert time.monotonic() < deadline, "not in time"
-        time.sleep(0.01)
-
-
-async def wait_until_async(condition: Callable[[], bool], within: float = 30) -> None:
-    deadline = time.monotonic() + within
-    while not condition():
-        assert time.monotonic() < deadline, "not in time"
-        await asyncio.sleep(0.01)

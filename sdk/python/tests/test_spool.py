@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
+import os
+import re
 import stat
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Callable
 
 import pytest
 
 from sentrial import AsyncSentrialClient, BatcherConfig, ConfigurationError, SentrialClient
 
+from .support.log import listen
 from .support.programs import run_program, start_program
 from .support.server import free_port
 from .support.stub import Answer, start_stub
-from .test_delivery import wait_until, wait_until_async
 
 if TYPE_CHECKING:
+    import subprocess
     from pathlib import Path
 
     from .support.server import Project, Server
@@ -120,8 +124,9 @@ def test_a_user_without_a_home_has_none_and_is_told_once(monkeypatch: pytest.Mon
 
 
 def test_what_is_no_folder_is_said_as_any_other_wrong_setting() -> None:
+    untyped: Callable[..., SentrialClient] = SentrialClient
     with pytest.raises(ConfigurationError, match="spool: expected a folder, or False for none, got 7"):
-        SentrialClient(api_key="key", spool=7, fail_silently=False)  # type: ignore[arg-type]
+        untyped(api_key="key", spool=7, fail_silently=False)
 
 
 def test_the_spool_of_the_typescript_sdk_in_the_same_place_is_left_alone(tmp_path: Path) -> None:
@@ -165,11 +170,13 @@ async def test_a_long_outage_goes_to_disk_from_a_task_too(tmp_path: Path, monkey
     before = delivering()
     port = free_port()
     batching = BatcherConfig(max_bytes=400_000, flush_interval=0.01)
-    client = AsyncSentrialClient(api_key="key", api_url=f"http://127.0.0.1:{port}", batching=batching, spool=tmp_path)
-    for number in range(1_000):
-        if client.stats().waiting_bytes > 300_000:
-            await wait_until_async(lambda: client.stats().waiting_bytes < 200_000)
-        await client.track_tool_call("sess_1", f"tool_{number}", {"text": "x" * 500})
+    url = f"http://127.0.0.1:{port}"
+    client = AsyncSentrialClient(api_key="key", api_url=url, batching=batching, spool=tmp_path, max_retries=10_000)
+    with listen() as log:
+        for number in range(1_000):
+            while client.stats().waiting_bytes > 300_000:
+                await asyncio.to_thread(log.wait_for, "events went to the spool")
+            await client.track_tool_call("sess_1", f"tool_{number}", {"text": "x" * 500})
     assert client.stats().dropped == 0
     assert client.stats().spooled > 100
     with start_stub(port=port) as stub:
@@ -226,14 +233,16 @@ def test_a_long_outage_goes_to_disk_before_memory_is_full_and_comes_back_in_orde
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     batching = BatcherConfig(max_bytes=400_000, flush_interval=0.01)
-    client = SentrialClient(api_key="key", api_url=url, batching=batching, spool=tmp_path)
-    for number in range(2_000):
-        if client.stats().waiting_bytes > 300_000:
-            wait_until(lambda: client.stats().waiting_bytes < 200_000)
-        client.track_tool_call("sess_1", f"tool_{number}", {"text": "x" * 500})
+    client = SentrialClient(api_key="key", api_url=url, batching=batching, spool=tmp_path, max_retries=10_000)
+    with listen() as log:
+        for number in range(2_000):
+            while client.stats().waiting_bytes > 300_000:
+                log.wait_for("events went to the spool")
+            client.track_tool_call("sess_1", f"tool_{number}", {"text": "x" * 500})
     stats = client.stats()
     assert stats.dropped == 0
     assert stats.spooled > 1_000
+    assert sum(path.stat().st_size < 128 * 1024 for path in files(tmp_path)) < 5  # small ones are put together
     with start_stub(port=port) as stub:
         assert client.flush(30)
         assert client.stats().delivered == 2_000
@@ -256,6 +265,106 @@ def test_a_damaged_line_costs_no_other(tmp_path: Path, caplog: pytest.LogCapture
         client.close()
         assert [item["toolCall"]["toolName"] for asked in stub.asked for item in asked.inputs] == ["tool_0", "tool_2"]
     assert "1 lines of" in caplog.text
+
+
+@pytest.mark.parametrize(("failures", "spooled"), [(3, 0), (4, 2)])
+def test_what_waits_goes_to_disk_once_the_retries_are_used_up(failures: int, spooled: int, tmp_path: Path) -> None:
+    away = [Answer(503, headers={"Retry-After": "0"})] * failures
+    with start_stub(*away) as stub, SentrialClient(api_key="key", api_url=stub.url, spool=tmp_path, max_retries=3) as client:
+        client.create_session(name="patient", session_id="sess_1")
+        client.track_tool_call("sess_1", "tool")
+        assert client.flush()
+        assert (client.stats().delivered, client.stats().spooled) == (2, spooled)
+    assert len(stub.asked) == failures + 2
+    assert files(tmp_path) == []
+
+
+def killed(client: str, environment: dict[str, str]) -> None:
+    """Records ten events, ten more once those are on disk, and is killed (-9) once these are, too."""
+    program = f"""
+    import asyncio, logging, sys, sentrial
+    logging.basicConfig(stream=sys.stdout, level=logging.DEBUG, format="%(message)s")
+    {client}
+    """
+    with start_program(program, environment) as started:
+        await_spooled(started, 11)
+        assert started.stdin
+        started.stdin.write("go on\n")
+        started.stdin.flush()
+        await_spooled(started, 10)
+        started.kill()
+
+
+def await_spooled(program: subprocess.Popen[str], count: int) -> None:
+    assert program.stdout
+    for line in program.stdout:
+        said = re.match(r"(\d+) events went to the spool", line)
+        count -= int(said[1]) if said else 0
+        if count == 0:
+            return
+    raise AssertionError("The program ended before")
+
+
+def test_a_process_that_is_killed_in_an_outage_has_lost_nothing(server: Server, project: Project) -> None:
+    session = f"killed-{project.key[-8:]}"
+    server.kill()
+    try:
+        killed(
+            f"""
+    client = sentrial.SentrialClient(max_retries=1)
+    client.create_session(name="killed", session_id="{session}")
+    for number in range(20):
+        if number == 10:
+            sys.stdin.readline()
+        client.track_tool_call("{session}", f"tool_{{number}}")
+    sys.stdin.read()
+            """,
+            project.environment(),
+        )
+    finally:
+        server.start()
+    with SentrialClient(api_key=project.key, api_url=project.url) as client:
+        client.track_tool_call(session, "after")
+        assert client.flush()
+    assert names(project, session) == [*(f"tool_{number}" for number in range(20)), "after"]
+
+
+def test_an_asynchronous_process_that_is_killed_in_an_outage_has_lost_nothing(tmp_path: Path) -> None:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    killed(
+        """
+    async def main():
+        client = sentrial.AsyncSentrialClient(max_retries=1)
+        await client.create_session(name="killed", session_id="sess_1")
+        for number in range(20):
+            if number == 10:
+                await asyncio.to_thread(sys.stdin.readline)
+            await client.track_tool_call("sess_1", f"tool_{number}")
+        await asyncio.to_thread(sys.stdin.read)
+    asyncio.run(main())
+        """,
+        {"SENTRIAL_API_URL": url, "SENTRIAL_API_KEY": "key", "SENTRIAL_SPOOL_DIR": str(tmp_path)},
+    )
+    with start_stub(port=port) as stub, SentrialClient(api_key="key", api_url=url, spool=tmp_path) as client:
+        assert client.flush()
+    assert stub.asked[0].inputs[0]["id"] == "sess_1"
+    sent = [item["toolCall"]["toolName"] for asked in stub.asked[1:] for item in asked.inputs]
+    assert sent == [f"tool_{number}" for number in range(20)]
+    assert files(tmp_path) == []
+
+
+def test_every_folder_that_it_makes_is_private(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        with SentrialClient(api_key="key", api_url="http://127.0.0.1:9", spool=tmp_path / "one" / "two") as client:
+            client.track_error("sess_1", "kept")
+    finally:
+        os.umask(before)
+    made = {path.relative_to(tmp_path): path for path in tmp_path.rglob("*")}
+    assert len(made) == 4
+    modes = {len(name.parts): stat.S_IMODE(path.stat().st_mode) for name, path in made.items()}
+    assert modes == {1: 0o700, 2: 0o700, 3: 0o700, 4: 0o600}
 
 
 @pytest.mark.parametrize("kind", ["a file is in the way", "full"])

@@ -31,12 +31,12 @@ class SentrialClient(ClientCore):
     ``api_key``: else ``SENTRIAL_API_KEY``. ``project_id``: else ``SENTRIAL_PROJECT_ID``; kept in each session's
     metadata, while the key decides the project. ``api_url``: else ``SENTRIAL_API_URL``, else ``http://localhost:3001``.
     ``timeout``: seconds that one request may take, and that ``flush`` and ``close`` wait. ``max_retries``: how often a
-    call that waits for its answer repeats a request that got none; the daemon thread repeats for as long as memory
-    allows. ``batching``: see ``BatcherConfig``; False makes each call wait. ``pii``: True takes e-mail addresses, phone,
-    card and social security numbers and IP addresses out of all content; see ``PiiConfig``. ``spool``: a folder for
-    what cannot be delivered before the process ends or memory is half full, at most 64 MiB for each server and key,
-    sent by the next client with this folder, server and key; else ``SENTRIAL_SPOOL_DIR``, else ``~/.sentrial/spool``.
-    With False, or where the folder cannot be made (this is logged once), such data is dropped, and that is logged.
+    request that got no answer is repeated; then a call that waits for it gives up, and the daemon thread moves what waits
+    to the spool, and goes on trying. ``batching``: see ``BatcherConfig``; False makes each call wait. ``pii``: True
+    takes e-mail addresses, phone, card and social security numbers and IP addresses out of all content; see
+    ``PiiConfig``. ``spool``: a folder for what cannot be delivered for so long, or before the process ends or memory is
+    half full, at most 64 MiB for each server and key, sent by this client or the next one with this folder, server and
+    key; else ``SENTRIAL_SPOOL_DIR``, else ``~/.sentrial/spool``. With False, or where the folder cannot be made (this is logged once), such data is dropped, and that is logged.
     """
 
     # Sessions
