@@ -36,7 +36,8 @@ class SentrialClient(ClientCore):
     takes e-mail addresses, phone, card and social security numbers and IP addresses out of all content; see
     ``PiiConfig``. ``spool``: a folder for what cannot be delivered for so long, or before the process ends or memory is
     half full, at most 64 MiB for each server and key, sent by this client or the next one with this folder, server and
-    key; else ``SENTRIAL_SPOOL_DIR``, else ``~/.sentrial/spool``. With False, or where the folder cannot be made (this is logged once), such data is dropped, and that is logged.
+    key; else ``SENTRIAL_SPOOL_DIR``, else ``~/.sentrial/spool``. With False, or where the folder cannot be made (this is
+    logged once), such data is dropped, and that is logged.
     """
 
     # Sessions
