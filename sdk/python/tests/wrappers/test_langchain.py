@@ -11,7 +11,7 @@ from langchain_anthropic import ChatAnthropic
 from langchain_classic.agents import AgentExecutor, create_react_agent, create_tool_calling_agent
 from langchain_core.language_models.fake import FakeListLLM
 from langchain_core.language_models.fake_chat_models import FakeMessagesListChatModel, GenericFakeChatModel
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.prompts import ChatPromptTemplate, PromptTemplate
 from langchain_core.tools import tool
@@ -116,6 +116,16 @@ def test_an_agent_run_is_recorded_as_model_calls_thoughts_tool_calls_and_its_com
     assert (session["status"], session["success"]) == ("COMPLETED", True)
     assert (session["userInput"], session["assistantOutput"]) == ("What is 2 + 3?", "It is 5.")
     assert session["totalTokens"] == 25
+
+
+@pytest.mark.parametrize(
+    "message", [("user", "Hello?"), {"role": "user", "content": "Hello?"}, HumanMessage("Hello?"), "Hello?"], ids=type
+)
+def test_the_users_words_are_the_sessions_input_whatever_form_a_message_has(
+    handler: SentrialCallbackHandler, read: Read, message: Any
+) -> None:
+    create_agent(scripted("Hi!"), [add]).invoke({"messages": [message]}, config={"callbacks": [handler]})
+    assert (read()["userInput"], read()["assistantOutput"]) == ("Hello?", "Hi!")
 
 
 def test_a_handler_of_a_classic_agents_constructor_is_told_of_its_models_and_tools_too(
