@@ -34,10 +34,6 @@ def record(client: SentrialClient, session: str, count: int) -> None:
     client.complete_session(session)
 
 
-def names(project: Project, session: str) -> list[str]:
-    return [event["toolName"] for event in project.session(session)["events"]]
-
-
 def files(spool: Path) -> list[Path]:
     return sorted(path for path in spool.rglob("*") if path.is_file())
 
@@ -60,7 +56,7 @@ def test_a_run_while_the_server_is_away_is_delivered_by_the_next_client(server: 
         after = client.create_session(name="after")
         assert client.flush()
     assert client.stats().delivered == 13
-    assert names(project, session) == [f"tool_{number}" for number in range(10)]
+    assert project.tool_names(session) == [f"tool_{number}" for number in range(10)]
     assert project.session(session)["status"] == "COMPLETED"
     assert project.session(after)["name"] == "after"
     assert files(tmp_path) == []
@@ -221,7 +217,7 @@ def test_sent_by_two_processes_it_is_stored_once(project: Project, tmp_path: Pat
     for started in both:
         out, err = started.communicate(timeout=30)
         assert (started.returncode, out) == (0, "0\n"), err
-    assert names(project, session) == [f"tool_{number}" for number in range(50)]
+    assert project.tool_names(session) == [f"tool_{number}" for number in range(50)]
     assert files(tmp_path) == []
 
 
@@ -326,7 +322,7 @@ def test_a_process_that_is_killed_in_an_outage_has_lost_nothing(server: Server, 
     with SentrialClient(api_key=project.key, api_url=project.url) as client:
         client.track_tool_call(session, "after")
         assert client.flush()
-    assert names(project, session) == [*(f"tool_{number}" for number in range(20)), "after"]
+    assert project.tool_names(session) == [*(f"tool_{number}" for number in range(20)), "after"]
 
 
 def test_an_asynchronous_process_that_is_killed_in_an_outage_has_lost_nothing(tmp_path: Path) -> None:

@@ -68,6 +68,10 @@ class Project:
                 return {**session, "events": events}
             after = json.dumps(page["pageInfo"]["endCursor"])
 
+    def tool_names(self, session_id: str) -> list[str]:
+        """The tools that were called in a session, oldest call first."""
+        return [event["toolName"] for event in self.session(session_id)["events"]]
+
     def sessions(self, **filter: Any) -> list[dict[str, Any]]:
         """Ids, names and states of the newest 100 sessions that match, oldest first."""
         query = "query($filter: SessionFilter) { sessions(first: 100, filter: $filter) { edges { node { id name status } } } }"
