@@ -13,6 +13,7 @@ import sentrial
 from sentrial import AsyncSentrialClient, BatcherConfig, PiiConfig, PiiCustomPattern, SentrialClient
 
 from .support.server import Project, Server, free_port
+from .support.stub import start_stub
 
 
 def delivering() -> list[threading.Thread]:
@@ -102,6 +103,16 @@ def test_memory_stays_within_its_bound_while_the_server_is_away(caplog: pytest.L
     assert stats.dropped > 1_500
     assert caplog.text.count("Events are dropped") == 1
     client.close(0)
+
+
+def test_a_timeout_may_be_endless() -> None:
+    ever = float("inf")
+    with start_stub() as stub:
+        client = SentrialClient(api_key="key", api_url=stub.url, timeout=ever)
+        client.track_error("sess_1", "patient")
+        assert client.flush(ever)
+        client.close(ever)
+    assert client.stats().delivered == 1
 
 
 def test_a_flush_that_was_given_up_leaves_nothing_behind() -> None:

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Callable
 from weakref import WeakKeyDictionary
 
+from .config import FOR_EVER
 from .courier import CLOSE_WITHIN, Courier
 from .delivery import DiskWork, exchange
 from .errors import ConfigurationError
@@ -88,7 +89,7 @@ class AsyncCourier(Courier):
 
     async def close_async(self, timeout: float | None = None) -> None:
         """As ``close``. Cancelled, it leaves the rest to the thread."""
-        deadline = time.monotonic() + (CLOSE_WITHIN if timeout is None else timeout)
+        deadline = time.monotonic() + min(CLOSE_WITHIN if timeout is None else timeout, FOR_EVER)
         loop = asyncio.get_running_loop()
         self.outbox.close()
         if self._unfinished():

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from .errors import ConfigurationError
 
 DEFAULT_API_URL = "http://localhost:3001"
-LARGEST_NUMBER = 1_000_000.0
+FOR_EVER = 1_000_000.0
 """Seconds, or tries, that are as good as for ever. Sockets refuse a timeout beyond 2³¹ milliseconds."""
 DEFAULT_SPOOL = os.path.join("~", ".sentrial", "spool")
 
@@ -112,7 +112,7 @@ def _number(name: str, value: object, least: float) -> float:
         number = math.nan
     if math.isnan(number):
         raise ConfigurationError(f"{name}: expected a number, got {value!r:.40}")
-    return min(max(least, number), LARGEST_NUMBER)
+    return min(max(least, number), FOR_EVER)
 
 
 NOTHING = Settings("", DEFAULT_API_URL, None, 30, 0, True, BatcherConfig(), None)

@@ -11,6 +11,7 @@ import weakref
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
+from .config import FOR_EVER
 from .delivery import Delivery, DiskWork, Driven, exchange
 from .graphql import Failure, Request, Response
 from .http import Connection
@@ -74,7 +75,7 @@ class Courier:
         self.outbox.when_settled(settled.set)
         if not settled.is_set():
             self._ensure_driver()
-        done = settled.wait(timeout)
+        done = settled.wait(min(timeout, FOR_EVER))
         self.outbox.forget_waiter(settled.set)
         return done
 
@@ -86,7 +87,7 @@ class Courier:
 
     def close(self, timeout: float | None = None) -> None:
         """Tries to deliver for ``timeout`` seconds; then what is left goes to the spool, or is lost and logged."""
-        deadline = time.monotonic() + (CLOSE_WITHIN if timeout is None else timeout)
+        deadline = time.monotonic() + min(CLOSE_WITHIN if timeout is None else timeout, FOR_EVER)
         self.outbox.close()
         if self._thread is None and self._unfinished():
             self._start(deadline)
