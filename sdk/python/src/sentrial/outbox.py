@@ -52,7 +52,7 @@ class Outbox:
 
     def _reset(self) -> None:
         self._lock = threading.RLock()  # reentrant: a signal handler may record too
-        self._spilling = threading.Lock()
+        self._spilling = threading.RLock()  # the same
         self._queue: deque[Operation] = deque()
         self._since = 0.0  # when the queue was empty last
         self._deferred: list[tuple[float, Operation]] = []
