@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Callable
 import pytest
 
 from sentrial import AsyncSentrialClient, BatcherConfig, ConfigurationError, SentrialClient
+from sentrial.spool import Spool
 
 from .support.log import listen
 from .support.programs import run_program, start_program
@@ -198,8 +199,6 @@ def test_sent_by_two_processes_it_is_stored_once(project: Project, tmp_path: Pat
         record(away, session, 50)
     (written,) = files(tmp_path)
     # The spool belongs to a server and a key: this is where it would be for the real one.
-    from sentrial.spool import Spool
-
     written.rename(Spool(tmp_path, project.url, project.key).folder / written.name)
     program = """
     import sentrial, sys
@@ -348,6 +347,16 @@ def test_an_asynchronous_process_that_is_killed_in_an_outage_has_lost_nothing(tm
     sent = [item["toolCall"]["toolName"] for asked in stub.asked[1:] for item in asked.inputs]
     assert sent == [f"tool_{number}" for number in range(20)]
     assert files(tmp_path) == []
+
+
+def test_a_file_that_a_killed_process_had_only_begun_is_removed(tmp_path: Path) -> None:
+    folder = Spool(tmp_path, "http://127.0.0.1:9", "key").folder
+    torn, fresh = folder / "batch_1.part", folder / "batch_2.part"
+    for part in (torn, fresh):
+        part.write_text("{")
+    os.utime(torn, (0, 0))
+    Spool(tmp_path, "http://127.0.0.1:9", "key")
+    assert files(tmp_path) == [fresh]
 
 
 def test_every_folder_that_it_makes_is_private(tmp_path: Path) -> None:

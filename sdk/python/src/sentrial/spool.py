@@ -5,6 +5,7 @@ import hashlib
 import json
 import logging
 import os
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ _log = logging.getLogger("sentrial")
 
 LARGEST_SPOOL = 64 * 1024 * 1024
 SMALL_FILE = 256 * 1024
+LONGEST_WRITE = 3_600  # seconds
 _KINDS = {"createSession", "event", "updateSession", "completeSession"}
 
 
@@ -63,6 +65,7 @@ class Spool:
         self._make_folder()
         if not os.access(self.folder, os.R_OK | os.W_OK | os.X_OK):
             raise PermissionError(f"{self.folder} is not this user's")
+        self._remove_torn()
         self._maybe_more = bool(self._files())
         self._failing = False
         self._written: Path | None = None
@@ -137,6 +140,13 @@ class Spool:
             with contextlib.suppress(OSError):  # another process has just sent it
                 return last, last.read_bytes()
         return None, b""
+
+    def _remove_torn(self) -> None:
+        """What a process that was killed had only begun to write."""
+        for part in self.folder.glob("*.part"):
+            with contextlib.suppress(OSError):
+                if time.time() - part.stat().st_mtime > LONGEST_WRITE:
+                    part.unlink()
 
     def _make_folder(self) -> None:
         for folder in (*reversed(self.folder.parents), self.folder):  # `parents=True` would let others read the parents
