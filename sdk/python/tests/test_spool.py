@@ -161,6 +161,23 @@ async def test_an_asynchronous_client_spools_and_replays_without_a_thread_of_its
     assert files(tmp_path) == []
 
 
+def test_what_a_loop_has_left_on_disk_is_sent_after_its_end(tmp_path: Path) -> None:
+    with start_stub(*[Answer(503)] * 3) as stub:
+        client = AsyncSentrialClient(api_key="key", api_url=stub.url, spool=tmp_path, max_retries=1)
+
+        async def run() -> None:
+            with listen() as log:
+                await client.track_tool_call("sess_1", "left")
+                await asyncio.to_thread(log.wait_for, "events went to the spool")
+
+        asyncio.run(run())
+        settled = threading.Event()
+        client._courier.outbox.when_settled(settled.set)
+        assert settled.wait(30)
+    assert stub.asked[-1].inputs[0]["toolCall"]["toolName"] == "left"
+    asyncio.run(client.close())
+
+
 async def test_a_long_outage_goes_to_disk_from_a_task_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sentrial.delivery.FIRST_PAUSE", 0.01)
     monkeypatch.setattr("sentrial.delivery.LONGEST_PAUSE", 0.01)

@@ -174,7 +174,7 @@ class AsyncCourier(Courier):
         if self.outbox.closed:
             if not self._is_awaited:
                 self.close_soon()
-        elif self.outbox.all_left():
+        elif self._unfinished():
             self._start()
 
     async def _post(self, client: httpx.AsyncClient, request: Request) -> Response | Failure:
