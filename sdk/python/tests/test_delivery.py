@@ -14,10 +14,7 @@ from sentrial import AsyncSentrialClient, BatcherConfig, PiiConfig, PiiCustomPat
 
 from .support.server import Project, Server, free_port
 from .support.stub import start_stub
-
-
-def delivering() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name == "sentrial"]
+from .support.threads import delivering
 
 
 def test_a_server_killed_and_restarted_has_every_event_once(server: Server, project: Project) -> None:
