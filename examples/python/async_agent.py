@@ -9,11 +9,15 @@ import asyncio
 from sentrial import AsyncSentrialClient, PiiConfig
 
 
+async def ask_model(question: str) -> str:
+    return "42"  # stands for a call of your model
+
+
 async def answer(client: AsyncSentrialClient, question: str) -> str:
     async with await client.begin(user_id="user_123", event="faq-agent", input=question, convo_id="convo_1") as interaction:
-        await asyncio.sleep(0.01)  # the model thinks
-        await interaction.track_llm_call(model="gpt-4o-mini", prompt=question, response="42", prompt_tokens=12, completion_tokens=1)
-        interaction.set_output("42")
+        reply = await ask_model(question)
+        await interaction.track_llm_call(model="gpt-4o-mini", prompt=question, response=reply, prompt_tokens=12, completion_tokens=1)
+        interaction.set_output(reply)
         return interaction.session_id
 
 

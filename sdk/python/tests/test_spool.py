@@ -4,62 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import stat
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Callable
 
 import pytest
 
-from sentrial import AsyncSentrialClient, BatcherConfig, ConfigurationError, SentrialClient
+from sentrial import ConfigurationError, SentrialClient
+from sentrial.spool import Spool
 
 from .support.programs import run_program, start_program
 from .support.server import free_port
+from .support.spool import files, record
 from .support.stub import Answer, start_stub
-from .test_delivery import wait_until, wait_until_async
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from .support.server import Project, Server
-
-
-def record(client: SentrialClient, session: str, count: int) -> None:
-    client.create_session(name="spooled", session_id=session)
-    for number in range(count):
-        client.track_tool_call(session, f"tool_{number}")
-    client.complete_session(session)
-
-
-def names(project: Project, session: str) -> list[str]:
-    return [event["toolName"] for event in project.session(session)["events"]]
-
-
-def files(spool: Path) -> list[Path]:
-    return sorted(path for path in spool.rglob("*") if path.is_file())
-
-
-def delivering() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name == "sentrial"]
-
-
-def test_a_run_while_the_server_is_away_is_delivered_by_the_next_client(server: Server, project: Project, tmp_path: Path) -> None:
-    session = f"spooled-{project.key[-8:]}"
-    server.kill()
-    try:
-        with SentrialClient(api_key=project.key, api_url=project.url, spool=tmp_path) as client:
-            record(client, session, 10)
-        assert client.stats().spooled == 12
-        assert client.stats().waiting_bytes == 0
-    finally:
-        server.start()
-    with SentrialClient(api_key=project.key, api_url=project.url, spool=tmp_path) as client:
-        after = client.create_session(name="after")
-        assert client.flush()
-    assert client.stats().delivered == 13
-    assert names(project, session) == [f"tool_{number}" for number in range(10)]
-    assert project.session(session)["status"] == "COMPLETED"
-    assert project.session(after)["name"] == "after"
-    assert files(tmp_path) == []
 
 
 def test_the_end_of_a_script_puts_what_is_left_there(tmp_path: Path) -> None:
@@ -120,8 +83,9 @@ def test_a_user_without_a_home_has_none_and_is_told_once(monkeypatch: pytest.Mon
 
 
 def test_what_is_no_folder_is_said_as_any_other_wrong_setting() -> None:
+    untyped: Callable[..., SentrialClient] = SentrialClient
     with pytest.raises(ConfigurationError, match="spool: expected a folder, or False for none, got 7"):
-        SentrialClient(api_key="key", spool=7, fail_silently=False)  # type: ignore[arg-type]
+        untyped(api_key="key", spool=7, fail_silently=False)
 
 
 def test_the_spool_of_the_typescript_sdk_in_the_same_place_is_left_alone(tmp_path: Path) -> None:
@@ -139,48 +103,6 @@ def test_the_spool_of_the_typescript_sdk_in_the_same_place_is_left_alone(tmp_pat
     assert files(tmp_path) == [other]
 
 
-async def test_an_asynchronous_client_spools_and_replays_without_a_thread_of_its_own(tmp_path: Path) -> None:
-    before = delivering()
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    async with AsyncSentrialClient(api_key="key", api_url=url, spool=tmp_path) as away:
-        for number in range(10):
-            await away.track_tool_call("sess_1", f"tool_{number}")
-    assert away.stats().spooled == 10
-    assert len(files(tmp_path)) == 1
-    with start_stub(port=port) as stub:
-        async with AsyncSentrialClient(api_key="key", api_url=url, spool=tmp_path) as client:
-            await client.track_tool_call("sess_1", "after")
-            assert await client.flush()
-            assert delivering() == before
-        sent = [item["toolCall"]["toolName"] for asked in stub.asked for item in asked.inputs]
-    assert sent == [*(f"tool_{number}" for number in range(10)), "after"]
-    assert client.stats().delivered == 11
-    assert files(tmp_path) == []
-
-
-async def test_a_long_outage_goes_to_disk_from_a_task_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sentrial.delivery.FIRST_PAUSE", 0.01)
-    monkeypatch.setattr("sentrial.delivery.LONGEST_PAUSE", 0.01)
-    before = delivering()
-    port = free_port()
-    batching = BatcherConfig(max_bytes=400_000, flush_interval=0.01)
-    client = AsyncSentrialClient(api_key="key", api_url=f"http://127.0.0.1:{port}", batching=batching, spool=tmp_path)
-    for number in range(1_000):
-        if client.stats().waiting_bytes > 300_000:
-            await wait_until_async(lambda: client.stats().waiting_bytes < 200_000)
-        await client.track_tool_call("sess_1", f"tool_{number}", {"text": "x" * 500})
-    assert client.stats().dropped == 0
-    assert client.stats().spooled > 100
-    with start_stub(port=port) as stub:
-        assert await client.flush(30)
-        assert delivering() == before
-        await client.close()
-        sent = [item["toolCall"]["toolName"] for asked in stub.asked for item in asked.inputs]
-    assert sent == [f"tool_{number}" for number in range(1_000)]
-    assert files(tmp_path) == []
-
-
 def test_a_client_with_an_empty_spool_starts_no_thread_for_nothing(tmp_path: Path) -> None:
     before = threading.active_count()
     client = SentrialClient(api_key="key", spool=tmp_path / "not there yet")
@@ -195,8 +117,6 @@ def test_sent_by_two_processes_it_is_stored_once(project: Project, tmp_path: Pat
         record(away, session, 50)
     (written,) = files(tmp_path)
     # The spool belongs to a server and a key: this is where it would be for the real one.
-    from sentrial.spool import Spool
-
     written.rename(Spool(tmp_path, project.url, project.key).folder / written.name)
     program = """
     import sentrial, sys
@@ -214,31 +134,7 @@ def test_sent_by_two_processes_it_is_stored_once(project: Project, tmp_path: Pat
     for started in both:
         out, err = started.communicate(timeout=30)
         assert (started.returncode, out) == (0, "0\n"), err
-    assert names(project, session) == [f"tool_{number}" for number in range(50)]
-    assert files(tmp_path) == []
-
-
-def test_a_long_outage_goes_to_disk_before_memory_is_full_and_comes_back_in_order(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("sentrial.delivery.FIRST_PAUSE", 0.01)
-    monkeypatch.setattr("sentrial.delivery.LONGEST_PAUSE", 0.01)
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    batching = BatcherConfig(max_bytes=400_000, flush_interval=0.01)
-    client = SentrialClient(api_key="key", api_url=url, batching=batching, spool=tmp_path)
-    for number in range(2_000):
-        if client.stats().waiting_bytes > 300_000:
-            wait_until(lambda: client.stats().waiting_bytes < 200_000)
-        client.track_tool_call("sess_1", f"tool_{number}", {"text": "x" * 500})
-    stats = client.stats()
-    assert stats.dropped == 0
-    assert stats.spooled > 1_000
-    with start_stub(port=port) as stub:
-        assert client.flush(30)
-        assert client.stats().delivered == 2_000
-        client.close()
-    assert [item["toolCall"]["toolName"] for asked in stub.asked for item in asked.inputs] == [f"tool_{n}" for n in range(2_000)]
+    assert project.tool_names(session) == [f"tool_{number}" for number in range(50)]
     assert files(tmp_path) == []
 
 
@@ -256,6 +152,29 @@ def test_a_damaged_line_costs_no_other(tmp_path: Path, caplog: pytest.LogCapture
         client.close()
         assert [item["toolCall"]["toolName"] for asked in stub.asked for item in asked.inputs] == ["tool_0", "tool_2"]
     assert "1 lines of" in caplog.text
+
+
+def test_a_file_that_a_killed_process_had_only_begun_is_removed(tmp_path: Path) -> None:
+    folder = Spool(tmp_path, "http://127.0.0.1:9", "key").folder
+    torn, fresh = folder / "batch_1.part", folder / "batch_2.part"
+    for part in (torn, fresh):
+        part.write_text("{")
+    os.utime(torn, (0, 0))
+    Spool(tmp_path, "http://127.0.0.1:9", "key")
+    assert files(tmp_path) == [fresh]
+
+
+def test_every_folder_that_it_makes_is_private(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        with SentrialClient(api_key="key", api_url="http://127.0.0.1:9", spool=tmp_path / "one" / "two") as client:
+            client.track_error("sess_1", "kept")
+    finally:
+        os.umask(before)
+    made = {path.relative_to(tmp_path): path for path in tmp_path.rglob("*")}
+    assert len(made) == 4
+    modes = {len(name.parts): stat.S_IMODE(path.stat().st_mode) for name, path in made.items()}
+    assert modes == {1: 0o700, 2: 0o700, 3: 0o700, 4: 0o600}
 
 
 @pytest.mark.parametrize("kind", ["a file is in the way", "full"])

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import urllib.request
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from .support.programs import PUBLISHED, run_published
+
 if TYPE_CHECKING:
     from .support.server import Project
 
-WIRE = Path(__file__).parents[3] / "test" / "wire"
+WIRE = PUBLISHED.parent
 SCENARIOS = ["full_session", "interactions", "asynchronous", "batching", "decorators", "redacted"]
 
 
@@ -46,15 +45,7 @@ def replay(project: Project, scenario: str) -> list[str]:
 def run(project: Project, scenario: str) -> list[str]:
     """Runs the program with this package; gives the ids of the sessions that it made, in order."""
     before = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
-    program = subprocess.run(
-        [sys.executable, str(WIRE / "published_sdk.py"), scenario],
-        env={"PATH": "/usr/bin:/bin", **project.environment()},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert program.returncode == 0, program.stderr
+    run_published(scenario, project.environment())
     return [session["id"] for session in project.sessions(createdAfter=before)]
 
 

@@ -7,8 +7,9 @@ import time
 from typing import TYPE_CHECKING, Callable
 from weakref import WeakKeyDictionary
 
+from .config import FOR_EVER
 from .courier import CLOSE_WITHIN, Courier
-from .delivery import DiskWork, deliver, exchange
+from .delivery import DiskWork, exchange
 from .errors import ConfigurationError
 from .graphql import Failure, Request, Response
 from .http import headers_for, retry_after
@@ -69,7 +70,6 @@ class AsyncCourier(Courier):
 
     async def wait_async(self, timeout: float) -> bool:
         """As ``wait``."""
-        deadline = time.monotonic() + timeout
         loop = asyncio.get_running_loop()
         settled = asyncio.Event()
 
@@ -85,13 +85,11 @@ class AsyncCourier(Courier):
             return False
         finally:
             self.outbox.forget_waiter(call)
-        while self._spooling() and time.monotonic() < deadline:  # noqa: ASYNC110 (the thread may be who empties it)
-            await asyncio.sleep(0.02)
-        return not self._spooling()
+        return True
 
     async def close_async(self, timeout: float | None = None) -> None:
         """As ``close``. Cancelled, it leaves the rest to the thread."""
-        deadline = time.monotonic() + (CLOSE_WITHIN if timeout is None else timeout)
+        deadline = time.monotonic() + min(CLOSE_WITHIN if timeout is None else timeout, FOR_EVER)
         loop = asyncio.get_running_loop()
         self.outbox.close()
         if self._unfinished():
@@ -147,7 +145,7 @@ class AsyncCourier(Courier):
                 loop.call_soon_threadsafe(signal.set)
 
         self.outbox.wake = wake
-        steps = deliver(self.outbox, self.spool)
+        steps = self._delivery()
         response: Response | Failure | None = None
         try:
             client = self._client()
@@ -176,7 +174,7 @@ class AsyncCourier(Courier):
         if self.outbox.closed:
             if not self._is_awaited:
                 self.close_soon()
-        elif self.outbox.all_left():
+        elif self._unfinished():
             self._start()
 
     async def _post(self, client: httpx.AsyncClient, request: Request) -> Response | Failure:

@@ -10,7 +10,9 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterable
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .claude_run import Ledger, Origin, Run, kind_of
+from .claude_messages import kind_of
+from .claude_run import Origin, Run
+from .claude_spending import Ledger
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from .at_once import finish_at_once
+from .claude_messages import blocks_of, failure_of, kind_of, output_of, text_of
+from .claude_spending import Totals
 from .context import get_current_session_id
 from .ids import new_id
 
@@ -16,35 +18,14 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterator, Mapping
 
     from .async_client import AsyncSentrialClient
+    from .claude_spending import Ledger
 
 _log = logging.getLogger("sentrial")
 
 INTERRUPTED = "Session interrupted (generator closed early)"
 LONGEST_NAME = 80
-CLAUDE_SESSIONS_REMEMBERED = 1_000
 
-# By class name, so that neither the SDK nor one version of it is needed here.
-_KINDS = {
-    "UserMessage": "user",
-    "AssistantMessage": "assistant",
-    "SystemMessage": "system",
-    "ResultMessage": "result",
-    "StreamEvent": "stream_event",
-    "RateLimitEvent": "rate_limit_event",
-    "ConversationResetMessage": "conversation_reset",
-}
 _OVER = frozenset({"completed", "failed", "killed", "stopped", "cancelled"})
-
-
-def kind_of(message: Any) -> str:
-    """``assistant``, ``user``, ``system``, ``result``, ``stream_event``, …; the class's name where it is none of them."""
-    kind = getattr(message, "type", None)
-    if isinstance(kind, str):
-        return kind
-    for cls in type(message).__mro__:
-        if cls.__name__ in _KINDS:
-            return _KINDS[cls.__name__]
-    return type(message).__name__
 
 
 @dataclass(frozen=True)
@@ -56,63 +37,6 @@ class Origin:
     user_id: str
     convo_id: str | None
     metadata: Mapping[str, Any] | None
-
-
-@dataclass(frozen=True)
-class Totals:
-    """US dollars, tokens, and milliseconds that the API took. None is unknown, which is not 0."""
-
-    cost: float | None = None
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    api_ms: int | None = None
-
-    def __add__(self, other: Totals) -> Totals:
-        return Totals(
-            _plus(self.cost, other.cost),
-            _plus(self.prompt_tokens, other.prompt_tokens),
-            _plus(self.completion_tokens, other.completion_tokens),
-            _plus(self.api_ms, other.api_ms),
-        )
-
-    def since(self, before: Totals) -> Totals:
-        return Totals(
-            _minus(self.cost, before.cost),
-            _minus(self.prompt_tokens, before.prompt_tokens),
-            _minus(self.completion_tokens, before.completion_tokens),
-            _minus(self.api_ms, before.api_ms),
-        )
-
-
-class Ledger:
-    """What each Claude session had cost at its last result.
-
-    A result's ``total_cost_usd``, ``model_usage`` and ``duration_api_ms`` count from the beginning of the Claude session,
-    through all turns of a client and through ``resume``. So what one run cost is a difference.
-    """
-
-    def __init__(self) -> None:
-        self._last: dict[str, Totals] = {}
-
-    def since_last(self, result: Any, resumed: str | None) -> Totals:
-        """What was spent since the last result of this Claude session, or of the one it resumes.
-
-        Where that one is unknown (another process had it), the cost is unknown, and the tokens are those of the turn
-        without its subagents.
-        """
-        session_id = str(getattr(result, "session_id", ""))
-        now = _counted(result)
-        before = self._last.pop(session_id, None) or (self._last.get(resumed) if resumed else None)
-        self._last[session_id] = now
-        while len(self._last) > CLAUDE_SESSIONS_REMEMBERED:
-            del self._last[next(iter(self._last))]
-        turn = _of_turn(getattr(result, "usage", None))
-        if before is None and resumed is not None:
-            return turn
-        spent = now.since(before or Totals())
-        if spent.prompt_tokens is None:
-            return replace(turn, cost=spent.cost, api_ms=spent.api_ms)
-        return spent
 
 
 @dataclass
@@ -174,7 +98,7 @@ class Run:
     def hear_message(self, message: Any) -> None:
         """A message of a streamed prompt."""
         try:
-            words = _text(message["message"]["content"])
+            words = text_of(message["message"]["content"])
         except Exception as error:
             _log.debug("A prompt message of unknown shape: %s", error)
         else:
@@ -231,13 +155,13 @@ class Run:
         elif kind == "assistant":
             scope = await self._scope(getattr(message, "parent_tool_use_id", None))
             answer = getattr(message, "message_id", None) or f"message {id(message)}"
-            for block in _blocks(message):
+            for block in blocks_of(message):
                 self._take_words_or_call(scope, answer, block)
                 if type(block).__name__ == "ServerToolResultBlock":
                     await self._close_call(scope, block, None)
         elif kind == "user":
             scope = await self._scope(getattr(message, "parent_tool_use_id", None))
-            for block in _blocks(message):
+            for block in blocks_of(message):
                 if hasattr(block, "tool_use_id"):
                     await self._close_call(scope, block, getattr(message, "tool_use_result", None))
         elif kind == "result":
@@ -285,11 +209,11 @@ class Run:
         if launched:
             (await self._scope(tool_use_id)).in_background = True
         call = scope.calls.pop(tool_use_id)
-        failure = _text(result.content) or "The tool failed" if getattr(result, "is_error", None) else None
-        await self._track(scope, tool_use_id, call, output=_output(result.content), failure=failure)
+        failure = text_of(result.content) or "The tool failed" if getattr(result, "is_error", None) else None
+        await self._track(scope, tool_use_id, call, output=output_of(result.content), failure=failure)
         child = self._children.get(tool_use_id)
         if child is not None and not launched:
-            await self._end_child(child, failure, _output(result.content))
+            await self._end_child(child, failure, output_of(result.content))
         elif child is not None and child.notification is not None:
             await self._end_notified(child, child.notification)
 
@@ -381,7 +305,7 @@ class Run:
 
     async def _finish(self) -> None:
         if getattr(self._result, "is_error", False):
-            await self._fail(_failure(self._result), str(getattr(self._result, "subtype", "error")))
+            await self._fail(failure_of(self._result), str(getattr(self._result, "subtype", "error")))
             return
         await self._close_open(None)
         if not self._completed:
@@ -397,7 +321,6 @@ class Run:
     async def _complete(self, failure: str | None) -> None:
         root = await self._begin()
         spent = self._spent
-        total = _plus(spent.prompt_tokens, spent.completion_tokens)
         await self._origin.client.complete_session(
             root.session_id,
             success=failure is None,
@@ -405,7 +328,7 @@ class Run:
             estimated_cost=None if spent.cost is None else round(spent.cost, 10),
             prompt_tokens=spent.prompt_tokens,
             completion_tokens=spent.completion_tokens,
-            total_tokens=total,
+            total_tokens=spent.total_tokens,
             duration_ms=_milliseconds(self._began),
             user_input=self._input(),
             assistant_output=self._output,
@@ -460,63 +383,6 @@ class Run:
 
     def _input(self) -> Any:
         return None if not self._prompts else self._prompts[0] if len(self._prompts) == 1 else list(self._prompts)
-
-
-def _counted(result: Any) -> Totals:
-    """All that a Claude session has spent. Its subagents count; so do tokens of the cache, as prompt tokens."""
-    spent = Totals(getattr(result, "total_cost_usd", None), api_ms=getattr(result, "duration_api_ms", None))
-    by_model = getattr(result, "model_usage", None)
-    models = [usage for usage in by_model.values() if isinstance(usage, dict)] if isinstance(by_model, dict) else []
-    if not models:
-        return spent
-    read = ("inputTokens", "cacheReadInputTokens", "cacheCreationInputTokens")
-    return replace(
-        spent,
-        prompt_tokens=sum(usage.get(name) or 0 for usage in models for name in read),
-        completion_tokens=sum(usage.get("outputTokens") or 0 for usage in models),
-    )
-
-
-def _of_turn(usage: Any) -> Totals:
-    if not isinstance(usage, dict) or (usage.get("input_tokens") is None and usage.get("output_tokens") is None):
-        return Totals()
-    read = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
-    return Totals(None, sum(usage.get(name) or 0 for name in read), usage.get("output_tokens") or 0)
-
-
-def _plus(a: Any, b: Any) -> Any:
-    return b if a is None else a if b is None else a + b
-
-
-def _minus(now: Any, before: Any) -> Any:
-    """``now`` alone where the count began anew, as it does after ``/clear``."""
-    return now if now is None or before is None or now < before else now - before
-
-
-def _failure(result: Any) -> str:
-    errors = getattr(result, "errors", None) or []
-    return "; ".join(map(str, errors)) or str(getattr(result, "result", None) or getattr(result, "subtype", "error"))
-
-
-def _blocks(message: Any) -> list[Any]:
-    content = getattr(message, "content", None)
-    return content if isinstance(content, list) else []
-
-
-def _text(content: Any) -> str:
-    """The words of a message's or a result's content: text, or a list of blocks."""
-    if isinstance(content, str):
-        return content
-    if isinstance(content, list):
-        return "\n".join(block["text"] for block in content if isinstance(block, dict) and isinstance(block.get("text"), str))
-    return "" if content is None else str(content)
-
-
-def _output(content: Any) -> Any:
-    """A tool's result: its text where it is text alone, else as it came."""
-    if isinstance(content, list) and all(isinstance(block, dict) and block.get("type") == "text" for block in content):
-        return _text(content)
-    return content
 
 
 def _headline(text: str) -> str:

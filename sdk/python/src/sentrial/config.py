@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass
-from typing import Union
+from typing import SupportsFloat, SupportsIndex, Union
 from urllib.parse import urlsplit
 
 from .errors import ConfigurationError
 
 DEFAULT_API_URL = "http://localhost:3001"
+FOR_EVER = 1_000_000.0
+"""Seconds, or tries, that are as good as for ever. Sockets refuse a timeout beyond 2³¹ milliseconds."""
 DEFAULT_SPOOL = os.path.join("~", ".sentrial", "spool")
 
 PathLike = Union[str, "os.PathLike[str]"]
@@ -97,17 +100,19 @@ def _spool_folder(spool: object) -> str | None:
         return None
     if spool is None or spool is True or spool == "":
         return os.environ.get("SENTRIAL_SPOOL_DIR") or DEFAULT_SPOOL
-    try:
-        return os.fsdecode(spool)  # type: ignore[arg-type]
-    except TypeError:
-        raise ConfigurationError(f"spool: expected a folder, or False for none, got {spool!r:.40}") from None
+    if not isinstance(spool, (str, bytes, os.PathLike)):
+        raise ConfigurationError(f"spool: expected a folder, or False for none, got {spool!r:.40}")
+    return os.fsdecode(spool)
 
 
 def _number(name: str, value: object, least: float) -> float:
     try:
-        return max(least, float(value))  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        raise ConfigurationError(f"{name}: expected a number, got {value!r:.40}") from None
+        number = float(value) if isinstance(value, (str, SupportsFloat, SupportsIndex)) else math.nan
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if math.isnan(number):
+        raise ConfigurationError(f"{name}: expected a number, got {value!r:.40}")
+    return min(max(least, number), FOR_EVER)
 
 
 NOTHING = Settings("", DEFAULT_API_URL, None, 30, 0, True, BatcherConfig(), None)

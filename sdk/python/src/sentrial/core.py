@@ -151,6 +151,9 @@ class ClientCore:
         write = self._make(reported, make)
         return Write(cast("Session", reported), write.operation)
 
+    def _closing(self, session_id: str, **fields: Any) -> Write[None]:
+        return Write(None, self._completion(session_id, **fields).operation)
+
     def _tool_call(self, session_id: str, **fields: Any) -> Write[str]:
         if fields.get("status") is None:
             fields["status"] = "error" if fields.get("tool_error") else None

@@ -11,7 +11,8 @@ import weakref
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
-from .delivery import DiskWork, Driven, deliver, exchange
+from .config import FOR_EVER
+from .delivery import Delivery, DiskWork, Driven, exchange
 from .graphql import Failure, Request, Response
 from .http import Connection
 from .outbox import Outbox
@@ -33,8 +34,7 @@ class Courier:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.outbox = Outbox(settings.batching)
-        self.spool = open_spool(settings)
+        self.outbox = Outbox(settings.batching, open_spool(settings))
         self._finished = False
         self._begin()
         if self._spooling():
@@ -71,23 +71,23 @@ class Courier:
 
     def wait(self, timeout: float) -> bool:
         """Whether all that was recorded until now is settled, and the spool empty, within ``timeout`` seconds."""
-        deadline = time.monotonic() + timeout
         settled = threading.Event()
         self.outbox.when_settled(settled.set)
-        if not settled.is_set() or self._spooling():
+        if not settled.is_set():
             self._ensure_driver()
-        done = settled.wait(timeout)
+        done = settled.wait(min(timeout, FOR_EVER))
         self.outbox.forget_waiter(settled.set)
-        while done and self._spooling() and time.monotonic() < deadline:
-            time.sleep(0.02)
-        return done and not self._spooling()
+        return done
 
     def _spooling(self) -> bool:
-        return self.spool is not None and self.spool.may_hold_more
+        return self.outbox.spool is not None and self.outbox.spool.may_hold_more
+
+    def _delivery(self) -> Driven:
+        return Delivery(self.outbox, self.settings.max_retries).steps()
 
     def close(self, timeout: float | None = None) -> None:
         """Tries to deliver for ``timeout`` seconds; then what is left goes to the spool, or is lost and logged."""
-        deadline = time.monotonic() + (CLOSE_WITHIN if timeout is None else timeout)
+        deadline = time.monotonic() + min(CLOSE_WITHIN if timeout is None else timeout, FOR_EVER)
         self.outbox.close()
         if self._thread is None and self._unfinished():
             self._start(deadline)
@@ -136,7 +136,7 @@ class Courier:
     def _run(self, deadline: float | None = None) -> None:
         connection = self._connection()
         try:
-            self._drive(deliver(self.outbox, self.spool), connection, deadline)
+            self._drive(self._delivery(), connection, deadline)
         except Exception:
             _log.exception("The delivery of events ended by a fault of the SDK; please report it")
         finally:
@@ -172,13 +172,18 @@ class Courier:
 
     def _keep_what_is_left(self) -> None:
         with self._keeping:  # the thread's end and close() may meet here
-            left = self.outbox.all_left()
+            left = len(self.outbox.all_left())
             if not left:
                 return
-            spooled = self.spool is not None and self.spool.write(left)
-            self.outbox.give_up(left, spooled=spooled)
-        kept = f", and are kept in {self.spool.folder} for the next client" if self.spool and spooled else ""
-        _log.warning("%d events were not delivered to %s%s", len(left), self.settings.api_url, kept)
+            self.outbox.spill()
+            lost = self.outbox.drop_all()
+        spool = self.outbox.spool
+        if spool is not None and lost < left:
+            rest = f", but for {lost} that found no room" if lost else ""
+            kept = f", and are kept in {spool.folder} for the next client{rest}"
+        else:
+            kept = ""
+        _log.warning("%d events were not delivered to %s%s", left, self.settings.api_url, kept)
 
     def _connection(self) -> Connection:
         return Connection(self.settings.graphql_url, self.settings.api_key, self.settings.timeout)

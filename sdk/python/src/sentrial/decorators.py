@@ -14,7 +14,7 @@ from .serialize import to_json_value
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .core import ClientCore
+    from .context import Client
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -88,7 +88,7 @@ def _tool_call(function: Callable[..., Any], name: str, args: tuple[Any, ...], k
     if active is None:
         yield call
         return
-    client: ClientCore = active.client or default_client()
+    client: Client = active.client or default_client()
     given = to_json_value(_arguments(function, args, kwargs))  # now: the function may change them
     started = time.perf_counter()
     try:
@@ -112,7 +112,7 @@ def _tool_call(function: Callable[..., Any], name: str, args: tuple[Any, ...], k
     _report(client, active.session_id, name, given, call.output, started)
 
 
-def _report(client: ClientCore, session_id: str, name: str, given: Any, output: Any, started: float) -> None:
+def _report(client: Client, session_id: str, name: str, given: Any, output: Any, started: float) -> None:
     result = output if isinstance(output, dict) else {"result": output}
     client._enqueue(
         client._tool_call(session_id, tool_name=name, tool_input=given, tool_output=result, duration_ms=_since(started))
@@ -131,14 +131,14 @@ def session(
     *,
     user_id_param: str = "user_id",
     input_param: str = "input",
-    client: ClientCore | None = None,
+    client: Client | None = None,
 ) -> Callable[[F], F]: ...
 def session(
     agent_name: F | str | None = None,
     *,
     user_id_param: str = "user_id",
     input_param: str = "input",
-    client: ClientCore | None = None,
+    client: Client | None = None,
 ) -> F | Callable[[F], F]:
     """Runs each call of the function as a session of its own: ``@session``, or ``@session("support-agent")``.
 
@@ -152,7 +152,7 @@ def session(
     return lambda function: _session(function, given or _name_of(function), user_id_param, input_param, client)
 
 
-def _session(function: F, agent: str, user_id_param: str, input_param: str, client: ClientCore | None) -> F:
+def _session(function: F, agent: str, user_id_param: str, input_param: str, client: Client | None) -> F:
     def context(args: tuple[Any, ...], kwargs: dict[str, Any]) -> SessionContext:
         arguments = _arguments(function, args, kwargs)
         user_id = arguments.get(user_id_param)
@@ -189,7 +189,7 @@ def _output_of(result: Any) -> Any:
 class SessionContext:
     """A ``with`` block, or ``async with`` block, as a session: what ``@session`` does, without a function."""
 
-    def __init__(self, user_id: str, agent: str, input: Any = None, client: ClientCore | None = None) -> None:
+    def __init__(self, user_id: str, agent: str, input: Any = None, client: Client | None = None) -> None:
         self._user_id = user_id
         self._agent = agent
         self._input = input
@@ -210,7 +210,7 @@ class SessionContext:
         self._client = self._client or default_client()
         creation, _ = self._client._beginning(self._user_id, self._agent, self._input, None, None, None)
         self._session_id = self._client._enqueue(creation)
-        self._token = enter_session(ActiveSession(self._session_id, cast("Any", self._client)))
+        self._token = enter_session(ActiveSession(self._session_id, self._client))
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:

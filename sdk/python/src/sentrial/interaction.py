@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from collections.abc import Coroutine
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic
 
+from .calls import Calls, IdT, SessionT, as_coroutine_functions
 from .context import ActiveSession, enter_session, leave_session
 from .types import Session
 
@@ -40,7 +42,7 @@ class _Outcome:
         return learnt
 
 
-class _InteractionCore:
+class _InteractionCore(Generic[IdT, SessionT]):
     """What both kinds of interaction have in common."""
 
     session_id: str
@@ -50,7 +52,10 @@ class _InteractionCore:
     event: str
     """The agent's name."""
 
-    def __init__(self, session_id: str, event_id: str, user_id: str, event: str, input: Any) -> None:
+    def __init__(
+        self, client: Calls[IdT, SessionT, Any], session_id: str, event_id: str, user_id: str, event: str, input: Any
+    ) -> None:
+        self.client = client
         self.session_id = session_id
         self.event_id = event_id
         self.user_id = user_id
@@ -69,32 +74,7 @@ class _InteractionCore:
         self._outcome.completion_tokens += completion_tokens
         self._outcome.cost += cost
 
-    def _learn_error(self, error: BaseException | None) -> None:
-        if error is not None and self._outcome.failure is None:
-            self._outcome.failure = f"{type(error).__name__}: {error}"
-
-    def _leave(self) -> None:
-        if self._token is not None:
-            leave_session(self._token)
-            self._token = None
-
-
-class Interaction(_InteractionCore):
-    """A session that was begun for a user. ``with`` makes it the active session, and finishes it at the end.
-
-    An exception out of the block, or ``track_error``, makes it a failure; the exception goes on. ``track_tool_call``,
-    ``track_decision``, ``track_llm_call`` and ``track_state_change`` are the client's, without ``session_id``.
-    """
-
-    def __init__(self, client: SentrialClient, session_id: str, event_id: str, user_id: str, event: str, input: Any = None) -> None:
-        super().__init__(session_id, event_id, user_id, event, input)
-        self.client = client
-        self.track_tool_call = partial(client.track_tool_call, session_id)
-        self.track_decision = partial(client.track_decision, session_id)
-        self.track_llm_call = partial(client.track_llm_call, session_id)
-        self.track_state_change = partial(client.track_state_change, session_id)
-
-    def track_error(self, error_message: str, error_type: str | None = None, **more: Any) -> str:
+    def track_error(self, error_message: str, error_type: str | None = None, **more: Any) -> IdT:
         """The client's ``track_error``, without ``session_id``; the interaction counts as failed with this message."""
         self._outcome.failure = str(error_message)
         return self.client.track_error(self.session_id, error_message, error_type, **more)
@@ -110,13 +90,13 @@ class Interaction(_InteractionCore):
         prompt_tokens: int | None = None,
         completion_tokens: int | None = None,
         total_tokens: int | None = None,
-    ) -> Session:
+    ) -> SessionT:
         """Ends the session, and gives what was reported. The second time it does nothing, and gives an empty dict.
 
         What is left out is what ``set_output``, ``add_tokens`` and ``track_error`` said.
         """
         if self._outcome.finished:
-            return Session()
+            return self._nothing()
         self._outcome.finished = True
         return self.client.complete_session(
             self.session_id,
@@ -135,6 +115,39 @@ class Interaction(_InteractionCore):
             ),
         )
 
+    def _nothing(self) -> SessionT:
+        """An empty session."""
+        raise NotImplementedError
+
+    def _learn_error(self, error: BaseException | None) -> None:
+        if error is not None and self._outcome.failure is None:
+            self._outcome.failure = f"{type(error).__name__}: {error}"
+
+    def _leave(self) -> None:
+        if self._token is not None:
+            leave_session(self._token)
+            self._token = None
+
+
+class Interaction(_InteractionCore[str, Session]):
+    """A session that was begun for a user. ``with`` makes it the active session, and finishes it at the end.
+
+    An exception out of the block, or ``track_error``, makes it a failure; the exception goes on. ``track_tool_call``,
+    ``track_decision``, ``track_llm_call`` and ``track_state_change`` are the client's, without ``session_id``.
+    """
+
+    client: SentrialClient
+
+    def __init__(self, client: SentrialClient, session_id: str, event_id: str, user_id: str, event: str, input: Any = None) -> None:
+        super().__init__(client, session_id, event_id, user_id, event, input)
+        self.track_tool_call = partial(client.track_tool_call, session_id)
+        self.track_decision = partial(client.track_decision, session_id)
+        self.track_llm_call = partial(client.track_llm_call, session_id)
+        self.track_state_change = partial(client.track_state_change, session_id)
+
+    def _nothing(self) -> Session:
+        return Session()
+
     def __enter__(self) -> Interaction:
         self._token = enter_session(ActiveSession(self.session_id, self.client, self))
         return self
@@ -145,56 +158,22 @@ class Interaction(_InteractionCore):
         self.finish()
 
 
-class AsyncInteraction(_InteractionCore):
+class AsyncInteraction(_InteractionCore[Coroutine[Any, Any, str], Coroutine[Any, Any, Session]]):
     """``Interaction``, to be awaited: ``async with await client.begin(...) as interaction``."""
+
+    client: AsyncSentrialClient
 
     def __init__(
         self, client: AsyncSentrialClient, session_id: str, event_id: str, user_id: str, event: str, input: Any = None
     ) -> None:
-        super().__init__(session_id, event_id, user_id, event, input)
-        self.client = client
+        super().__init__(client, session_id, event_id, user_id, event, input)
         self.track_tool_call = partial(client.track_tool_call, session_id)
         self.track_decision = partial(client.track_decision, session_id)
         self.track_llm_call = partial(client.track_llm_call, session_id)
         self.track_state_change = partial(client.track_state_change, session_id)
 
-    async def track_error(self, error_message: str, error_type: str | None = None, **more: Any) -> str:
-        """See ``Interaction.track_error``."""
-        self._outcome.failure = str(error_message)
-        return await self.client.track_error(self.session_id, error_message, error_type, **more)
-
-    async def finish(
-        self,
-        output: Any = None,
-        success: bool | None = None,
-        failure_reason: str | None = None,
-        estimated_cost: float | None = None,
-        custom_metrics: Mapping[str, Any] | None = None,
-        duration_ms: float | None = None,
-        prompt_tokens: int | None = None,
-        completion_tokens: int | None = None,
-        total_tokens: int | None = None,
-    ) -> Session:
-        """See ``Interaction.finish``."""
-        if self._outcome.finished:
-            return Session()
-        self._outcome.finished = True
-        return await self.client.complete_session(
-            self.session_id,
-            **self._outcome.of(
-                {
-                    "assistant_output": output,
-                    "success": success,
-                    "failure_reason": failure_reason,
-                    "estimated_cost": estimated_cost,
-                    "custom_metrics": custom_metrics,
-                    "duration_ms": duration_ms,
-                    "prompt_tokens": prompt_tokens,
-                    "completion_tokens": completion_tokens,
-                    "total_tokens": total_tokens,
-                }
-            ),
-        )
+    async def _nothing(self) -> Session:
+        return Session()
 
     async def __aenter__(self) -> AsyncInteraction:
         self._token = enter_session(ActiveSession(self.session_id, self.client, self))
@@ -204,3 +183,6 @@ class AsyncInteraction(_InteractionCore):
         self._leave()
         self._learn_error(error)
         await self.finish()
+
+
+as_coroutine_functions(_InteractionCore, AsyncInteraction, "track_error", "finish")

@@ -18,7 +18,8 @@ except ImportError as error:
     raise ImportError("The LangChain handlers need langchain-core: pip install 'sentrial[langchain]'") from error
 
 from .at_once import finish_at_once
-from .langchain_trace import Trace, described_messages
+from .langchain_messages import described_messages
+from .langchain_trace import Trace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -61,7 +62,10 @@ class _Events:
             model_calls=track_llm_calls,
         )
         self._began = time.monotonic()
-        self._below: BaseCallbackHandler
+        self._below = self._make_below()
+
+    def _make_below(self) -> BaseCallbackHandler:
+        raise NotImplementedError
 
     @property
     def duration_ms(self) -> int:
@@ -162,18 +166,8 @@ class SentrialCallbackHandler(_Events, BaseCallbackHandler):
     May be shared by threads. Nothing that goes wrong in recording reaches the agent.
     """
 
-    def __init__(
-        self,
-        client: Client,
-        session_id: str,
-        verbose: bool = False,
-        track_chain_of_thought: bool = True,
-        track_tool_errors: bool = True,
-        *,
-        track_llm_calls: bool = True,
-    ) -> None:
-        super().__init__(client, session_id, verbose, track_chain_of_thought, track_tool_errors, track_llm_calls=track_llm_calls)
-        self._below = _Below(self)
+    def _make_below(self) -> BaseCallbackHandler:
+        return _Below(self)
 
     def finish(self, success: bool = True, failure_reason: str | None = None, custom_metrics: dict[str, Any] | None = None) -> Any:
         """Ends the session as you see it. Without this call the outermost run's end is the session's."""
@@ -231,18 +225,8 @@ class SentrialCallbackHandler(_Events, BaseCallbackHandler):
 class AsyncSentrialCallbackHandler(_Events, AsyncCallbackHandler):
     """``SentrialCallbackHandler`` for code that runs agents with ``ainvoke`` and ``astream``; either client will do."""
 
-    def __init__(
-        self,
-        client: Client,
-        session_id: str,
-        verbose: bool = False,
-        track_chain_of_thought: bool = True,
-        track_tool_errors: bool = True,
-        *,
-        track_llm_calls: bool = True,
-    ) -> None:
-        super().__init__(client, session_id, verbose, track_chain_of_thought, track_tool_errors, track_llm_calls=track_llm_calls)
-        self._below = _AsyncBelow(self)
+    def _make_below(self) -> BaseCallbackHandler:
+        return _AsyncBelow(self)
 
     async def finish(
         self, success: bool = True, failure_reason: str | None = None, custom_metrics: dict[str, Any] | None = None

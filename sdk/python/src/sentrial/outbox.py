@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Callable, NamedTuple
 from .errors import DeliveryError, QueueFull, SentrialError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from .config import BatcherConfig
     from .operation import Operation
+    from .spool import Spool
 
 _log = logging.getLogger("sentrial")
 
@@ -38,17 +39,20 @@ class DeliveryStats(NamedTuple):
 class Outbox:
     """What waits to be sent, in order and within its bound, and who waits for it. Thread-safe.
 
-    An operation is queued, taken (in flight), and settled; or deferred for a while, and taken again.
+    An operation is queued, taken (in flight), and settled; or deferred for a while, and taken again. ``spill`` moves all
+    of them to the spool, whose content is older than what is here.
     """
 
-    def __init__(self, config: BatcherConfig) -> None:
+    def __init__(self, config: BatcherConfig, spool: Spool | None) -> None:
         self._config = config
+        self.spool = spool
         self.wake: Callable[[], None] = _nothing
         """Called when there may be something to take. Set by who takes."""
         self._reset()
 
     def _reset(self) -> None:
         self._lock = threading.RLock()  # reentrant: a signal handler may record too
+        self._spilling = threading.RLock()  # the same
         self._queue: deque[Operation] = deque()
         self._since = 0.0  # when the queue was empty last
         self._deferred: list[tuple[float, Operation]] = []
@@ -102,7 +106,10 @@ class Outbox:
         return f"Events are dropped: {self._bytes} bytes wait to be sent, the most that may (BatcherConfig.max_bytes)"
 
     def when_settled(self, call: Callable[[], None]) -> None:
-        """Calls it, from any thread, once everything recorded until now is settled. Until then nothing lingers."""
+        """Calls it, from any thread, once everything recorded until now is settled, and the spool empty.
+
+        Until then nothing lingers.
+        """
         with self._lock:
             if self._oldest() > self._sequence:
                 call()
@@ -156,7 +163,7 @@ class Outbox:
         now = time.monotonic()
         taken: list[Operation] = []
         size = 0
-        largest = min(LARGEST_BATCH_BYTES, self._config.max_bytes // 4)
+        largest = self._largest_batch()
         with self._lock:
             later = []
             for moment, operation in self._deferred:
@@ -199,7 +206,7 @@ class Outbox:
         for operation, error in zip(operations, errors):
             if error is not None:
                 self.say(f"refused: {type(error).__name__}", f"The server refused {operation!r}: {error}")
-        self._call_waiters()
+        self.call_waiters()
 
     def defer(self, operation: Operation, seconds: float) -> None:
         """It is taken again after a while."""
@@ -220,8 +227,41 @@ class Outbox:
             left = [*self._flight.values(), *(operation for _, operation in self._deferred), *self._queue]
         return sorted(left, key=_by_sequence)
 
-    def give_up(self, operations: Sequence[Operation], *, spooled: bool) -> None:
-        """They are in the spool, or lost."""
+    def spill(self) -> bool:
+        """Moves everything that is not settled to the spool, oldest first. False where that takes no more."""
+        if self.spool is None:
+            return False
+        with self._spilling:
+            for batch in self.batches(self.all_left()):
+                if not self.spool.write(batch):
+                    return False
+                self._give_up(batch, spooled=True)
+                _log.debug("%d events went to the spool", len(batch))
+        return True
+
+    def drop_all(self) -> int:
+        """Gives up what is not settled. How many that were."""
+        left = self.all_left()
+        self._give_up(left, spooled=False)
+        return len(left)
+
+    def batches(self, operations: Sequence[Operation]) -> Iterator[list[Operation]]:
+        """Runs of them that fit into one batch each."""
+        batch: list[Operation] = []
+        size = 0
+        for operation in operations:
+            if batch and (len(batch) == LARGEST_BATCH or size + operation.weight > self._largest_batch()):
+                yield batch
+                batch, size = [], 0
+            batch.append(operation)
+            size += operation.weight
+        if batch:
+            yield batch
+
+    def _largest_batch(self) -> int:
+        return min(LARGEST_BATCH_BYTES, self._config.max_bytes // 4)
+
+    def _give_up(self, operations: Sequence[Operation], *, spooled: bool) -> None:
         with self._lock:
             gone = {operation.sequence for operation in operations}
             self._flight = {sequence: operation for sequence, operation in self._flight.items() if sequence not in gone}
@@ -234,7 +274,7 @@ class Outbox:
                 self._dropped += len(operations)
                 if operations:
                     self._failed = self._failed or DeliveryError(f"{len(operations)} events were not delivered")
-        self._call_waiters()
+        self.call_waiters()
 
     def say(self, what: str, message: str) -> None:
         """Logs a warning, at most one of its kind in 30 seconds."""
@@ -248,13 +288,16 @@ class Outbox:
         _log.warning("%s%s", message, f" ({silent} more like this)" if silent else "")
 
     def _oldest(self) -> int:
-        """The sequence of the oldest that is not settled; beyond the newest where all are."""
+        """The sequence of the oldest that is not settled; beyond the newest where all are, before the first with a spool."""
+        if self.spool is not None and self.spool.may_hold_more:
+            return 0
         sequences = [*self._flight, *(operation.sequence for _, operation in self._deferred)]
         if self._queue:
             sequences.append(self._queue[0].sequence)
         return min(sequences, default=self._sequence + 1)
 
-    def _call_waiters(self) -> None:
+    def call_waiters(self) -> None:
+        """Those whose moment has come."""
         if not self._waiters:
             return
         with self._lock:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from .errors import ConfigurationError
@@ -99,14 +100,14 @@ class Redactor:
 
     def text(self, text: str) -> str:
         for pattern, label in self._patterns:
-            text = pattern.sub(lambda match, label=label: self._instead(match[0], label), text)  # type: ignore[misc]
+            text = pattern.sub(partial(self._instead, label), text)
         return text
 
-    def _instead(self, found: str, label: str) -> str:
+    def _instead(self, label: str, found: re.Match[str]) -> str:
         if self._mode == "remove":
             return ""
         if self._mode == "hash":
-            return f"[{label}:{hashlib.sha256(found.encode('utf-8', 'replace')).hexdigest()[:12]}]"
+            return f"[{label}:{hashlib.sha256(found[0].encode('utf-8', 'replace')).hexdigest()[:12]}]"
         return f"[{label}]"
 
 

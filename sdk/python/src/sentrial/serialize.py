@@ -60,21 +60,20 @@ def _may_be_deep(text: str) -> bool:
 
 
 def _plain(value: object, depth: int, above: tuple[int, ...]) -> Any:
-    kind = type(value)
-    if value is None or kind is str or kind is bool:
+    if value is None or type(value) is str or type(value) is bool:
         return value
-    if kind is int:
-        return value if -_FITS < value < _FITS else hex(value)  # type: ignore[operator, arg-type]
-    if kind is float:
-        return value if math.isfinite(value) else str(value)  # type: ignore[arg-type]
+    if type(value) is int:
+        return value if -_FITS < value < _FITS else hex(value)
+    if type(value) is float:
+        return value if math.isfinite(value) else str(value)
     if depth == 0:
-        return f"<{kind.__name__} nested too deep>"
+        return f"<{type(value).__name__} nested too deep>"
     if id(value) in above:
-        return f"<{kind.__name__} that contains itself>"
+        return f"<{type(value).__name__} that contains itself>"
     try:
         return _describe(value, depth - 1, (*above, id(value)))
     except Exception as error:
-        return f"<{kind.__name__} that cannot be shown: {type(error).__name__}>"
+        return f"<{type(value).__name__} that cannot be shown: {type(error).__name__}>"
 
 
 def _describe(value: Any, depth: int, above: tuple[int, ...]) -> Any:

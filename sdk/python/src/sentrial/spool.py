@@ -5,6 +5,7 @@ import hashlib
 import json
 import logging
 import os
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,10 +20,12 @@ if TYPE_CHECKING:
 _log = logging.getLogger("sentrial")
 
 LARGEST_SPOOL = 64 * 1024 * 1024
+SMALL_FILE = 256 * 1024
+LONGEST_WRITE = 3_600  # seconds
 _KINDS = {"createSession", "event", "updateSession", "completeSession"}
 
 
-Batch = tuple[Path, list[Operation]]
+SpoolFile = tuple[Path, list[Operation]]
 
 _unusable: set[str] = set()
 """The folders of which it was said."""
@@ -47,7 +50,7 @@ def open_spool(settings: Settings) -> Spool | None:
 
 
 class Spool:
-    """Operations on disk, until there is a server again: one file for each batch, the oldest first.
+    """Operations on disk, until there is a server again: in files, the oldest first.
 
     Each server and key has a folder of its own in ``root``, named by their hash, readable by the user alone. The key
     itself is not written. Two processes may use one folder: what both send is stored once. The TypeScript SDK may use
@@ -62,8 +65,11 @@ class Spool:
         self._make_folder()
         if not os.access(self.folder, os.R_OK | os.W_OK | os.X_OK):
             raise PermissionError(f"{self.folder} is not this user's")
+        self._remove_torn()
         self._maybe_more = bool(self._files())
         self._failing = False
+        self._written: Path | None = None
+        self._reading: Path | None = None
 
     def write(self, operations: Sequence[Operation]) -> bool:
         """Whether they are on disk, synced; not where the disk refuses, or the spool is full (64 MiB)."""
@@ -75,14 +81,18 @@ class Spool:
             if sum(map(_size, self._files())) + len(text) > LARGEST_SPOOL:
                 self._say(f"is full ({LARGEST_SPOOL} bytes)")
                 return False
+            before, begun = self._begun()
             path = self.folder / f"{new_id('batch')}.jsonl"
             part = path.with_suffix(".part")
             with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                file.write(text)
+                file.write(begun + text)
                 file.flush()
                 os.fsync(file.fileno())
             part.replace(path)
             _sync_folder(self.folder)
+            if before is not None:
+                self.remove(before)
+            self._written = path
         except OSError as error:
             self._say(f"cannot be written: {error}")
             return False
@@ -90,13 +100,14 @@ class Spool:
         self._failing = False
         return True
 
-    def oldest(self) -> tuple[Path, list[Operation]] | None:
-        """The oldest batch, to be sent and then removed; None without one. Lines that are none are left out."""
+    def oldest(self) -> SpoolFile | None:
+        """The oldest file, to be sent and then removed; None without one. Lines that are none are left out."""
         while self._maybe_more:
             files = self._files()
             if not files:
                 self._maybe_more = False
                 return None
+            self._reading = files[0]
             try:
                 lines = files[0].read_bytes().splitlines()
             except OSError as error:  # another process was faster, or it is not ours to read
@@ -119,8 +130,27 @@ class Spool:
         with contextlib.suppress(OSError):
             path.unlink()
 
+    def _begun(self) -> tuple[Path | None, bytes]:
+        """The file written last and its content, where it is small: to be replaced by one that holds what follows, too.
+
+        So a long outage leaves few files. Not one that is being sent: it is removed after that.
+        """
+        last = self._written
+        if last is not None and last != self._reading and _size(last) < SMALL_FILE:
+            with contextlib.suppress(OSError):  # another process has just sent it
+                return last, last.read_bytes()
+        return None, b""
+
+    def _remove_torn(self) -> None:
+        """What a process that was killed had only begun to write."""
+        for part in self.folder.glob("*.part"):
+            with contextlib.suppress(OSError):
+                if time.time() - part.stat().st_mtime > LONGEST_WRITE:
+                    part.unlink()
+
     def _make_folder(self) -> None:
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (*reversed(self.folder.parents), self.folder):  # `parents=True` would let others read the parents
+            folder.mkdir(mode=0o700, exist_ok=True)
 
     def _say(self, what: str) -> None:
         """Once, until it can be written again."""

@@ -7,10 +7,14 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+PUBLISHED = Path(__file__).parents[4] / "test" / "wire" / "published_sdk.py"
+"""The program written for the published package, in parts called scenarios."""
 
 
 def start_program(text: str, environment: Mapping[str, str]) -> subprocess.Popen[str]:
@@ -41,3 +45,17 @@ def run_program(text: str, environment: Mapping[str, str], within: float = 30) -
             raise
     assert program.returncode == 0, err
     return out.splitlines(), err
+
+
+def run_published(scenario: str, environment: Mapping[str, str]) -> str:
+    """Runs a scenario of ``PUBLISHED`` with this package: what it printed."""
+    program = subprocess.run(
+        [sys.executable, str(PUBLISHED), scenario],
+        env={"PATH": "/usr/bin:/bin", **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert program.returncode == 0, program.stderr
+    return program.stdout

@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import json
 import os
+import random
 import secrets
 import shutil
 import signal
@@ -67,6 +68,10 @@ class Project:
             if not page["pageInfo"]["hasNextPage"]:
                 return {**session, "events": events}
             after = json.dumps(page["pageInfo"]["endCursor"])
+
+    def tool_names(self, session_id: str) -> list[str]:
+        """The tools that were called in a session, oldest call first."""
+        return [event["toolName"] for event in self.session(session_id)["events"]]
 
     def sessions(self, **filter: Any) -> list[dict[str, Any]]:
         """Ids, names and states of the newest 100 sessions that match, oldest first."""
@@ -168,11 +173,15 @@ def start_server(folder: Path) -> Iterator[Server]:
 
 
 def free_port() -> int:
-    """A port that was free a moment ago. (A restarted server needs the same one, so it cannot be 0.)"""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that was free a moment ago. (A restarted server needs the same one, so it cannot be 0.)
+
+    Not one of those that outgoing connections get (32768 and up on Linux): one of them might take it while nobody listens.
+    """
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def _die_with_parent() -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from itertools import count
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
 
 Step = dict[str, Any]
 CLAUDE_SESSION = "0b7d9c1e-6f0a-4c53-9a54-2f8f5ab01a11"
@@ -128,3 +131,11 @@ def model_usage(
             "maxOutputTokens": 64000,
         }
     }
+
+
+def tools(session: dict[str, Any]) -> list[dict[str, Any]]:
+    return [event for event in session["events"] if event["eventType"] == "TOOL_CALL"]
+
+
+async def drain(messages: AsyncIterator[Any]) -> list[Any]:
+    return [message async for message in messages]

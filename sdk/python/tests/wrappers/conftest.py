@@ -9,7 +9,7 @@ import stat
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Callable
 from uuid import uuid4
 
 import pytest
@@ -21,6 +21,8 @@ from .llm_stub import LlmStub, start_llm_stub
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+
+    from sentrial import SentrialCallbackHandler
 
     from ..support.server import Project
     from .claude_script import Step
@@ -116,3 +118,31 @@ def claude(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeClaude:
     monkeypatch.setattr(transport, "_find_bundled_cli", lambda _: None)
     monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)
     return FakeClaude(str(executable), script, trace)
+
+
+@pytest.fixture
+def tracked(async_client: AsyncSentrialClient, user_id: str) -> Any:
+    """``query`` of ``claude-agent-sdk``, wrapped."""
+    from claude_agent_sdk import query  # here, as a test may run without the library
+
+    from sentrial.claude_code import wrap_claude_agent
+
+    return wrap_claude_agent(query, client=async_client, default_agent="coder", user_id=user_id)
+
+
+@pytest.fixture
+def handler(client: SentrialClient, session_id: str) -> SentrialCallbackHandler:
+    from sentrial import SentrialCallbackHandler  # the same
+
+    return SentrialCallbackHandler(client=client, session_id=session_id)
+
+
+@pytest.fixture
+def read(client: SentrialClient, recorded: Recorded) -> Callable[[], dict[str, Any]]:
+    """The session, after everything that was recorded has arrived."""
+
+    def session() -> dict[str, Any]:
+        client.flush()
+        return recorded.session()
+
+    return session

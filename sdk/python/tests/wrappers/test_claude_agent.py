@@ -9,27 +9,12 @@ from claude_agent_sdk import AssistantMessage, ClaudeAgentOptions, ResultMessage
 from sentrial import AsyncSentrialClient, SentrialClient
 from sentrial.claude_code import wrap_claude_agent
 
-from .claude_script import assistant, init, model_usage, result, system, text, thinking, tool_result, tool_use
+from .claude_script import assistant, drain, init, model_usage, result, text, thinking, tool_result, tool_use, tools
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from .conftest import FakeClaude, Recorded
-
-EARLY = "Session interrupted (generator closed early)"
-
-
-def tools(session: dict[str, Any]) -> list[dict[str, Any]]:
-    return [event for event in session["events"] if event["eventType"] == "TOOL_CALL"]
-
-
-@pytest.fixture
-def tracked(async_client: AsyncSentrialClient, user_id: str) -> Any:
-    return wrap_claude_agent(query, client=async_client, default_agent="coder", user_id=user_id)
-
-
-async def drain(messages: AsyncIterator[Any]) -> list[Any]:
-    return [message async for message in messages]
 
 
 async def test_a_run_is_a_session_with_prompt_answer_tokens_cost_and_duration(
@@ -174,105 +159,6 @@ async def test_a_tool_without_a_result_is_an_error_at_the_end(
     assert (error["errorMessage"], error["errorType"]) == ("error_max_budget_usd", "error_max_budget_usd")
 
 
-async def test_closing_the_generator_early_fails_the_session_with_the_documented_reason(
-    claude: FakeClaude, tracked: Any, async_client: AsyncSentrialClient, recorded: Recorded
-) -> None:
-    claude.play([init(), assistant(text("Working")), {"hold": True}])
-    messages = tracked(prompt="Go")
-    async for message in messages:
-        if message.type == "assistant":
-            break
-    await messages.aclose()
-    await async_client.flush()
-    session = recorded.session()
-    assert (session["status"], session["success"], session["failureReason"]) == ("FAILED", False, EARLY)
-
-
-async def test_leaving_the_loop_early_is_recorded_though_the_client_is_closed_right_after(
-    claude: FakeClaude, async_client: AsyncSentrialClient, recorded: Recorded
-) -> None:
-    claude.play([init(), assistant(text("Working")), {"hold": True}])
-    tracked = wrap_claude_agent(query, client=async_client, user_id=recorded.user_id)
-    async for message in tracked(prompt="Go"):
-        if message.type == "assistant":
-            break
-    await async_client.close()
-    session = recorded.session()
-    assert (session["status"], session["failureReason"]) == ("FAILED", EARLY)
-
-
-async def test_leaving_the_loop_at_the_result_message_completes_the_session(
-    claude: FakeClaude, async_client: AsyncSentrialClient, recorded: Recorded
-) -> None:
-    claude.play([init(), result("All done")])
-    tracked = wrap_claude_agent(query, client=async_client, user_id=recorded.user_id)
-    async for message in tracked(prompt="Go"):
-        if message.type == "result":
-            break
-    await async_client.close()
-    session = recorded.session()
-    assert (session["status"], session["assistantOutput"], session["agentName"]) == ("COMPLETED", "All done", "claude-agent")
-
-
-async def test_an_exception_reaches_the_caller_and_its_text_is_the_failure_reason(
-    claude: FakeClaude, tracked: Any, async_client: AsyncSentrialClient, recorded: Recorded
-) -> None:
-    claude.play([init(), {"exit": 7, "stderr": "out of memory"}])
-    with pytest.raises(Exception, match=r"exit code:? 7") as raised:
-        await drain(tracked(prompt="Deploy to production"))
-    await async_client.flush()
-    session = recorded.session()
-    assert (session["status"], session["failureReason"]) == ("FAILED", str(raised.value))
-    [error] = session["events"]
-    assert (error["errorMessage"], error["errorType"]) == (str(raised.value), type(raised.value).__name__)
-
-
-async def test_an_error_result_that_the_sdk_raises_after_is_one_failure(
-    claude: FakeClaude, tracked: Any, async_client: AsyncSentrialClient, recorded: Recorded
-) -> None:
-    failed = result("API Error: 529 Overloaded", is_error=True, api_error_status=529, cost=0.0, input_tokens=0, output_tokens=0)
-    claude.play(
-        [init(), assistant(text("API Error: 529 Overloaded"), model="<synthetic>", error="overloaded"), failed, {"exit": 1}]
-    )
-    with pytest.raises(Exception) as raised:  # noqa: PT011 - the SDK's text differs by version
-        await drain(tracked(prompt="Go"))
-    await async_client.flush()
-    session = recorded.session()
-    assert (session["status"], session["failureReason"]) == ("FAILED", str(raised.value))
-    assert session["errorCount"] == 1
-
-
-async def test_a_stream_that_ends_without_a_result_is_a_failure(
-    claude: FakeClaude, tracked: Any, async_client: AsyncSentrialClient, recorded: Recorded
-) -> None:
-    claude.play([init(), assistant(text("Hm")), {"exit": 0}])
-    await drain(tracked(prompt="Go"))
-    await async_client.flush()
-    session = recorded.session()
-    assert (session["status"], session["failureReason"]) == ("FAILED", "The stream ended without a result")
-
-
-async def test_a_cancelled_task_fails_the_session_and_stays_cancelled(
-    claude: FakeClaude, tracked: Any, async_client: AsyncSentrialClient, recorded: Recorded
-) -> None:
-    claude.play([init(), assistant(text("Working")), {"hold": True}])
-    working = asyncio.Event()
-
-    async def run() -> None:
-        async for message in tracked(prompt="Go"):
-            if message.type == "assistant":
-                working.set()
-
-    task = asyncio.create_task(run())
-    await working.wait()
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    await async_client.flush()
-    session = recorded.session()
-    assert (session["status"], session["failureReason"]) == ("FAILED", "Session interrupted (task cancelled)")
-
-
 async def test_several_results_of_one_query_are_one_session_with_the_totals_counted_once(
     claude: FakeClaude, tracked: Any, async_client: AsyncSentrialClient, recorded: Recorded
 ) -> None:
@@ -330,89 +216,6 @@ async def test_the_cost_of_a_session_resumed_from_another_process_is_unknown_rat
     assert session["estimatedCost"] == 0
     assert (session["promptTokens"], session["completionTokens"]) == (50, 5)
     assert session["metadata"]["total_cost_usd"] == 0.9
-
-
-async def test_a_subagent_is_a_session_of_its_own_below_the_run(
-    claude: FakeClaude, tracked: Any, async_client: AsyncSentrialClient, recorded: Recorded
-) -> None:
-    agent = tool_use("toolu_a", "Agent", subagent_type="reviewer", description="Review auth", prompt="Review src/auth.py")
-    claude.play(
-        [
-            init(),
-            assistant(agent),
-            assistant(tool_use("toolu_b", "Read", file_path="src/auth.py"), parent="toolu_a", message_id="msg_sub"),
-            tool_result("toolu_b", "def login()", parent="toolu_a"),
-            tool_result(
-                "toolu_a", [{"type": "text", "text": "Looks good"}], tool_use_result={"status": "completed", "agentId": "a1"}
-            ),
-            result("Reviewed", model_usage=model_usage(input=3200, output=50)),
-        ]
-    )
-    await drain(tracked(prompt="Have it reviewed"))
-    await async_client.flush()
-    run, child = recorded.sessions()
-    assert child["parentSessionId"] == run["id"]
-    assert (child["agentName"], child["name"]) == ("reviewer", "Review auth")
-    assert (child["userInput"], child["assistantOutput"], child["status"]) == ("Review src/auth.py", "Looks good", "COMPLETED")
-    assert [event["toolName"] for event in tools(child)] == ["Read"]
-    [delegated] = tools(run)
-    assert (delegated["toolName"], delegated["toolOutput"]) == ("Agent", "Looks good")
-    assert delegated["metadata"]["child_session_id"] == child["id"]
-    assert run["promptTokens"] == 3200
-    assert child["promptTokens"] == 0  # they count in the run's totals
-
-
-async def test_a_subagent_in_the_background_ends_with_its_notification(
-    claude: FakeClaude, tracked: Any, async_client: AsyncSentrialClient, recorded: Recorded
-) -> None:
-    launched = {"isAsync": True, "status": "async_launched", "agentId": "task-1"}
-    claude.play(
-        [
-            init(),
-            assistant(tool_use("toolu_a", "Task", subagent_type="builder", prompt="Build")),
-            system("task_started", task_id="task-1", tool_use_id="toolu_a", description="Build"),
-            tool_result("toolu_a", "Launched", tool_use_result=launched),
-            assistant(tool_use("toolu_b", "Bash", command="make"), parent="toolu_a", message_id="msg_sub"),
-            result("Started it", cost=0.01),
-            tool_result("toolu_b", "ok", parent="toolu_a"),
-            system("task_notification", task_id="task-1", status="completed", output_file="", summary="Built"),
-            init(),
-            result("It is built", cost=0.02),
-        ]
-    )
-    await drain(tracked(prompt="Build in the background"))
-    await async_client.flush()
-    run, child = recorded.sessions()
-    assert (run["assistantOutput"], run["estimatedCost"]) == ("It is built", 0.02)
-    assert (child["status"], child["assistantOutput"]) == ("COMPLETED", "Built")
-    assert [event["toolOutput"] for event in tools(child)] == ["ok"]
-
-
-async def test_a_subagent_that_is_told_of_late_or_never_ends_once(
-    claude: FakeClaude, tracked: Any, async_client: AsyncSentrialClient, recorded: Recorded
-) -> None:
-    launched = {"isAsync": True, "status": "async_launched"}
-    claude.play(
-        [
-            init(),
-            assistant(tool_use("toolu_a", "Agent", prompt="Quick")),
-            assistant(tool_use("toolu_b", "Agent", prompt="Slow"), message_id="msg_b"),
-            assistant(text("on it"), parent="toolu_a", message_id="msg_sub"),
-            # The end of the first is told before its launch, and it says something afterwards.
-            system(
-                "task_notification", task_id="1", tool_use_id="toolu_a", status="completed", output_file="", summary="Quick done"
-            ),
-            tool_result("toolu_a", "Launched", tool_use_result=launched),
-            assistant(text("bye"), parent="toolu_a", message_id="msg_sub"),
-            tool_result("toolu_b", "Launched", tool_use_result=launched),
-            result(),
-        ]
-    )
-    await drain(tracked(prompt="Go"))
-    await async_client.flush()
-    run, quick, slow = recorded.sessions()
-    assert (run["status"], quick["status"], quick["assistantOutput"]) == ("COMPLETED", "COMPLETED", "Quick done")
-    assert (slow["status"], slow["failureReason"]) == ("CANCELLED", "The run ended before this subagent did")
 
 
 async def test_dict_options_reach_the_sdk_and_unknown_ones_are_refused_as_it_refuses_them(claude: FakeClaude, tracked: Any) -> None:

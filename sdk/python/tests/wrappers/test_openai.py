@@ -321,7 +321,7 @@ def test_what_is_no_client_is_given_back_as_it_is() -> None:
 
 
 def test_what_another_library_put_around_post_stays(
-    llm: LlmStub, client: SentrialClient, session_id: str, recorded: Recorded
+    llm: LlmStub, client: SentrialClient, session_id: str, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[str] = []
     openai = openai_of(llm)
@@ -332,7 +332,7 @@ def test_what_another_library_put_around_post_stays(
         seen.append(path)
         return post(path, **request)
 
-    openai.post = instrumented  # type: ignore[method-assign]
+    monkeypatch.setattr(openai, "post", instrumented)
     llm.then(chat("Hello!"))
     wrap_openai(openai, sentrial_client=client, session_id=session_id).chat.completions.create(
         model="gpt-4o-mini", messages=MESSAGES

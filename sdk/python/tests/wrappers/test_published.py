@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from ..support.programs import run_published
 
 if TYPE_CHECKING:
     from ..support.server import Project
 
-PROGRAM = Path(__file__).parents[4] / "test" / "wire" / "published_sdk.py"
-
 
 def run(scenario: str, project: Project) -> dict[str, Any]:
     """What the program prints."""
-    done = subprocess.run(
-        [sys.executable, str(PROGRAM), scenario],
-        env={"PATH": "/usr/bin:/bin", **project.environment()},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    printed: dict[str, Any] = json.loads(done.stdout)
+    printed: dict[str, Any] = json.loads(run_published(scenario, project.environment()))
     return printed
 
 
