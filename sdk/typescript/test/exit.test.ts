@@ -80,7 +80,7 @@ it('an uncaught error ends the program as it would have, and loses nothing', asy
 it('a second signal ends the program at once', async () => {
   const { program, proxy, arrived } = await start('stay', 'hang');
   program.child.kill('SIGINT');
-  await until(() => proxy.requests.length > 0);
+  await proxy.received(1);
   program.child.kill('SIGINT');
   expect(await program.exited).toMatchObject({ signal: 'SIGINT' });
   expect(await arrived()).toEqual(names);
@@ -100,11 +100,3 @@ it('awaiting close() at the end of a program is answered, though nothing else ke
   expect(program.lines).toContain('closed');
   expect(await arrived()).toEqual(names);
 });
-
-async function until(condition: () => boolean): Promise<void> {
-  const deadline = Date.now() + 10_000;
-  while (!condition()) {
-    if (Date.now() > deadline) throw new Error('not within 10 s');
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
