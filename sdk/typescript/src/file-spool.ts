@@ -1,6 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import { sha256 } from '@noble/hashes/sha2';
 import { bytesToHex } from '@noble/hashes/utils';
+import { asError } from './errors.ts';
 import { importNodeModules, nodeModules, nodeProcess } from './node.ts';
 import type { NodeModules } from './node.ts';
 import type { Spool, SpoolConfig } from './types.ts';
@@ -16,12 +17,14 @@ const STALE_MS = 3_600_000;
 /** The spools that are open in this process, of whatever copy of this package. */
 const OPEN = ((globalThis as { [key: symbol]: unknown })[Symbol.for('sentrial.spools')] ??= new Set()) as Set<string>;
 
-type Owned = { name: string; host: string; pid: number; run: string };
+/** `first` is what sorts it: `<time>-<serial>`, and whose serial that is, where the file was taken over. */
+type Owned = { name: string; first: string; host: string; pid: number; run: string };
 
 /**
  * A folder of files of lines, one folder for each server and key, so that nothing is replayed to another project. A
  * file is named `<time>-<serial>.<host>.<pid>.<run>.ndjson`; the process that it names owns it. What a process that is
- * gone has left is taken over by renaming, which only one can do. Files are synced before `append` resolves; a last line
+ * gone has left is taken over by renaming, which only one can do. The bound on bytes is that of the folder; each
+ * process looks when it begins a file. Files are synced before `append` resolves; a last line
  * that a crash has torn is given as it is.
  */
 export class FileSpool implements Spool {
@@ -106,7 +109,7 @@ export class FileSpool implements Spool {
       await this.#closeFile();
       return this.#claim();
     });
-    let fault: unknown;
+    let fault: Error | undefined;
     for (const file of files) {
       const whole = path.join(this.#folder!, file);
       let text: string;
@@ -114,12 +117,12 @@ export class FileSpool implements Spool {
         text = await fs.promises.readFile(whole, 'utf8');
       } catch (error) {
         // Another process has taken it over, or it cannot be read: that must not hold up the others.
-        if ((error as NodeJS.ErrnoException).code !== 'ENOENT') fault ??= error;
+        if ((error as NodeJS.ErrnoException).code !== 'ENOENT') fault ??= asError(error);
         continue;
       }
       yield { lines: text.split('\n').filter((line) => line !== ''), done: () => fs.promises.rm(whole, { force: true }) };
     }
-    if (fault !== undefined) throw fault;
+    if (fault) throw fault;
   }
 
   async close(): Promise<void> {
@@ -208,7 +211,8 @@ export class FileSpool implements Spool {
       if (!owned) continue;
       if (name.endsWith(`.${mine}`)) claimed.push(name);
       else if (await this.#isOrphan(owned)) {
-        const taken = `${name.slice(0, name.indexOf('.'))}.${mine}`;
+        // Two processes may have begun a file within the same millisecond, and a rename would replace one by the other.
+        const taken = `${/-.*-/.test(owned.first) ? owned.first : `${owned.first}-${owned.run}`}.${mine}`;
         const isMine = await fs.promises.rename(path.join(this.#folder!, name), path.join(this.#folder!, taken)).then(
           () => true,
           () => false,
@@ -231,8 +235,8 @@ export class FileSpool implements Spool {
 }
 
 function parseName(name: string): Owned | undefined {
-  const match = /^\d+-\d+\.([\w-]+)\.(\d+)\.(\w+)\.ndjson$/.exec(name);
-  return match ? { name, host: match[1]!, pid: Number(match[2]), run: match[3]! } : undefined;
+  const match = /^(\d+-\d+(?:-\w+)?)\.([\w-]+)\.(\d+)\.(\w+)\.ndjson$/.exec(name);
+  return match ? { name, first: match[1]!, host: match[2]!, pid: Number(match[3]), run: match[4]! } : undefined;
 }
 
 const fingerprint = (text: string) => bytesToHex(sha256(text)).slice(0, 16);

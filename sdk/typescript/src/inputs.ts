@@ -65,7 +65,7 @@ const duration = (value: unknown) => amount(value, 1e13);
 /** The server takes an object only; anything else is kept in one. */
 function object(value: unknown): object | undefined {
   if (value === undefined || value === null) return undefined;
-  if (value instanceof Map) return Object.fromEntries(value);
+  if (value instanceof Map) return Object.fromEntries<unknown>(value);
   return typeof value === 'object' && !Array.isArray(value) && !(value instanceof Set) ? value : { value };
 }
 const list = (value: unknown): unknown[] | undefined => (value === undefined || value === null ? undefined : Array.isArray(value) || value instanceof Set ? [...value] : [value]);

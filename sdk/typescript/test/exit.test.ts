@@ -94,6 +94,16 @@ it('with a handler of its own, the program decides when it ends', async () => {
   await arrived();
 });
 
+it('two copies of the package, ESM and CJS, do not take each other for handlers of the program', async () => {
+  const tenant = await server.tenant();
+  const sessionId = await tenant.session();
+  const program = await startProgram('two-copies', { SESSION: sessionId, SENTRIAL_API_KEY: tenant.key, SENTRIAL_API_URL: tenant.url, SENTRIAL_SPOOL_DIR: await spoolFolder() });
+  await program.said('tracked');
+  program.child.kill('SIGTERM');
+  expect(await program.exited).toMatchObject({ code: null, signal: 'SIGTERM' });
+  expect((await eventsOf(tenant, sessionId)).map((event) => event['toolName']).sort()).toEqual(['t0', 't1']);
+});
+
 it('awaiting close() at the end of a program is answered, though nothing else keeps it alive', async () => {
   const { program, arrived } = await start('await', 'reset');
   expect(await program.exited).toMatchObject({ code: 0 });

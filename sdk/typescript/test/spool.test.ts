@@ -1,5 +1,5 @@
 import { EventEmitter, once } from 'node:events';
-import { appendFileSync, mkdirSync, readFileSync, readdirSync, renameSync, statSync, utimesSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readFileSync, readdirSync, renameSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startApp } from '../../../test/support/app.ts';
@@ -84,6 +84,44 @@ describe('a spool on disk', () => {
     await next.close();
   });
 
+  it('holds no more than its bound together with the other processes that use the folder', async () => {
+    const folder = await spoolFolder();
+    const [one, other] = [new FileSpool('d', { folder, maxBytes: 100 }), new FileSpool('d', { folder, maxBytes: 100 })];
+    const line = 'x'.repeat(29);
+    expect(await one.append([line, line])).toBe(2);
+    expect(await other.append([line, line])).toBe(1);
+    expect(await other.append([line])).toBe(0);
+    expect(await replayed(one)).toHaveLength(2);
+    expect(await other.append([line, line, line])).toBe(2);
+    await Promise.all([one.close(), other.close()]);
+  });
+
+  it('writes what is left at the end of a process in files of the usual size, since a file is replayed as a whole', async () => {
+    const folder = await spoolFolder();
+    const spool = new FileSpool('d', { folder });
+    expect(spool.appendSync(Array.from({ length: 12 }, (_, n) => `${n}${'x'.repeat(300_000)}`))).toBe(12);
+    expect(filesOf(folder)).toHaveLength(3);
+    expect((await replayed(spool)).map((line) => Number(/^\d+/.exec(line)![0]))).toEqual(Array.from({ length: 12 }, (_, n) => n));
+    await spool.close();
+  });
+
+  it('gives what it can read, and then says what it cannot', async () => {
+    const folder = await spoolFolder();
+    const spool = new FileSpool('d', { folder });
+    await spool.append(numbers(1));
+    const [file] = filesOf(folder);
+    mkdirSync(file!.replace(/[^/\\]+$/, (name) => `0-1.${name.split('.')[1]}.${process.pid}.gone.ndjson`));
+    const seen: string[] = [];
+    await expect(async () => {
+      for await (const { lines, done } of spool.replay()) {
+        seen.push(...lines);
+        await done();
+      }
+    }).rejects.toThrow('EISDIR');
+    expect(seen).toEqual(numbers(1));
+    await spool.close();
+  });
+
   it('is for its own server and key only, and for its own user only', async () => {
     const folder = await spoolFolder();
     const one = new FileSpool('one', { folder });
@@ -114,6 +152,16 @@ describe('a spool on disk', () => {
     expect(await running.append(['again'])).toBe(1);
     expect(await replayed(running)).toEqual(['again']);
     await Promise.all([running.close(), other.close()]);
+  });
+
+  it('takes over all that several processes have left, though they began their files at the same moment', async () => {
+    const folder = await spoolFolder();
+    const spool = new FileSpool('d', { folder });
+    await spool.append(['0']);
+    const [file] = filesOf(folder);
+    for (const run of ['a', 'b', 'c']) writeFileSync(file!.replace(/[^/\\]+$/, (name) => `1-1.${name.split('.')[1]}.${process.pid}.${run}.ndjson`), `${run}\n`);
+    expect((await replayed(spool)).sort()).toEqual(['0', 'a', 'b', 'c']);
+    await spool.close();
   });
 
   it('has every line that it said it took when the process is killed while it writes', async () => {
