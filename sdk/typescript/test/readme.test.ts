@@ -42,14 +42,16 @@ it('has only snippets whose types are right', { timeout: 120_000 }, () => {
     target: ts.ScriptTarget.ES2023, lib: ['lib.es2024.d.ts', 'lib.esnext.disposable.d.ts', 'lib.dom.d.ts', 'lib.dom.iterable.d.ts', 'lib.dom.asynciterable.d.ts'],
     module: ts.ModuleKind.NodeNext, moduleResolution: ts.ModuleResolutionKind.NodeNext, types: ['node'], strict: true, noEmit: true, skipLibCheck: true,
   };
-  const host = ts.createCompilerHost(options);
-  const { getSourceFile, fileExists, readFile } = host;
-  host.getSourceFile = (name, languageVersion, ...rest) => {
-    const text = files.get(name);
-    return text === undefined ? getSourceFile(name, languageVersion, ...rest) : ts.createSourceFile(name, text, languageVersion);
+  const disk = ts.createCompilerHost(options);
+  const host: ts.CompilerHost = {
+    ...disk,
+    getSourceFile(name, languageVersion) {
+      const text = files.get(name);
+      return text === undefined ? disk.getSourceFile(name, languageVersion) : ts.createSourceFile(name, text, languageVersion);
+    },
+    fileExists: (name) => files.has(name) || disk.fileExists(name),
+    readFile: (name) => files.get(name) ?? disk.readFile(name),
   };
-  host.fileExists = (name) => files.has(name) || fileExists(name);
-  host.readFile = (name) => files.get(name) ?? readFile(name);
   const program = ts.createProgram([...files.keys()], options, host);
   const faults = ts.getPreEmitDiagnostics(program).map(({ file, messageText }) => `${file?.fileName.slice(TESTS.length)}: ${ts.flattenDiagnosticMessageText(messageText, '\n')}\n${file?.text ?? ''}`);
   expect(faults.join('\n')).toBe('');
