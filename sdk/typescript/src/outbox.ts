@@ -6,7 +6,7 @@ import { SentrialError, asError } from './errors.ts';
 import type { ErrorCode } from './errors.ts';
 import { itemFrom, lineOf, memoryOf, rewrite } from './item.ts';
 import type { Item } from './item.ts';
-import { Queue, memoryOfAll } from './queue.ts';
+import { Queue, countOf, memoryOfAll } from './queue.ts';
 import { backoff, waitFor } from './transport.ts';
 import type { Transport } from './transport.ts';
 import type { BatchingConfig, Clock, FlushReport, Spool } from './types.ts';
@@ -142,7 +142,7 @@ export class Outbox {
     } catch (error) {
       this.#options.onError(spoolError(error));
     }
-    this.#counts.spooled += taken;
+    this.#counts.spooled += countOf(items.slice(0, taken));
     this.#drop(items.slice(taken), 'the process ended before the server took it');
     this.#drops.tell();
   }
@@ -263,7 +263,7 @@ export class Outbox {
       this.#away = { failures, until: clock.now() + Math.max(backoff(failures + 1), waitFor(error, failures)), error };
     } else {
       this.#away = undefined;
-      if (!this.#closed) for (const note of this.#drops.takeNotes()) this.#queue.push(note);
+      for (const note of this.#drops.takeNotes()) this.#queue.push(note);
     }
     return later;
   }
@@ -372,7 +372,7 @@ export class Outbox {
     if (items.length === 0) return 0;
     try {
       const taken = await this.#options.spool!.append(items.map(lineOf));
-      this.#counts.spooled += taken;
+      this.#counts.spooled += countOf(items.slice(0, taken));
       this.#mayHaveSpooled ||= taken > 0;
       this.#spoolFull = taken < items.length;
       for (const item of items.slice(0, taken)) item.isSpooled = true;
@@ -385,8 +385,8 @@ export class Outbox {
   }
 
   #drop(items: readonly Item[], why: string): void {
-    this.#counts.dropped += items.length;
-    this.#drops.add(items, why);
+    this.#counts.dropped += countOf(items);
+    this.#drops.add(items.filter(({ quiet }) => !quiet), why);
     for (const item of items) settle(item, new SentrialError('DROPPED', `Not recorded: ${why}`));
   }
 }

@@ -49,3 +49,6 @@ export class Queue {
 }
 
 export const memoryOfAll = (items: readonly Item[]) => items.reduce((bytes, item) => bytes + memoryOf(item), 0);
+
+/** How many of the items a report counts. */
+export const countOf = (items: readonly Item[]) => items.filter(({ quiet }) => !quiet).length;

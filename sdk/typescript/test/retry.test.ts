@@ -229,6 +229,16 @@ it('drops are counted, told to onError with a reason, and told to the server on 
   await proxy.close();
 });
 
+it('drops are told to the server even when it is reached only as the client closes', async () => {
+  const { tenant, sessionId, proxy, client } = await set(() => 'reset', { spool: false, maxRetries: 0, batching: { maxQueueBytes: 4_000 } });
+  for (let n = 0; n < 40; n += 1) void client.trackToolCall({ sessionId, toolName: `t${n}` });
+  const { dropped, pending } = await client.flush();
+  proxy.fault = () => 'pass';
+  expect(await client.close()).toEqual({ delivered: pending, spooled: 0, dropped: 0, pending: 0 });
+  expect(await tenant.run('query($id: ID!) { session(id: $id) { metadata } }', { id: sessionId })).toEqual({ session: { metadata: { sentrial_dropped: dropped } } });
+  await proxy.close();
+});
+
 it('memory is counted as engines hold it: a text beyond ASCII takes twice its length', async () => {
   const counted = async (end: string) => {
     const { sessionId, proxy, client } = await set(() => 'reset', { spool: false, maxRetries: 0, batching: { maxQueueBytes: 50_000 } });
