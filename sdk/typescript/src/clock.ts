@@ -1,10 +1,13 @@
 import type { Clock } from './types.ts';
 
+/** The longest that a timer can wait, in milliseconds (24 days): asked for more, it would fire at once. */
+export const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 /** The runtime's own. Its timers do not keep a Node process alive. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   setTimer(callback, ms) {
-    const timer: unknown = setTimeout(callback, ms);
+    const timer: unknown = setTimeout(callback, Math.min(ms, LONGEST_TIMER_MS));
     if (typeof timer === 'object' && timer !== null && 'unref' in timer) (timer as { unref(): void }).unref();
     return () => clearTimeout(timer as Parameters<typeof clearTimeout>[0]);
   },

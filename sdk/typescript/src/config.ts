@@ -1,5 +1,5 @@
 import { systemClock } from './clock.ts';
-import { SentrialError, consoleReporter } from './errors.ts';
+import { SentrialError, consoleReporter, withoutErrors } from './errors.ts';
 import { FileSpool } from './file-spool.ts';
 import { environment, nodeProcess } from './node.ts';
 import type { BatchingConfig, Clock, PiiConfig, SentrialClientConfig, Spool } from './types.ts';
@@ -32,23 +32,27 @@ const LARGEST_BATCH = 1_000;
 /** Fills in environment and defaults. What is missing or wrong is told to `onError`, not thrown. */
 export function settingsOf(config: SentrialClientConfig): Settings {
   const clock = config.clock ?? systemClock;
-  const onError = config.onError ?? consoleReporter(() => clock.now());
+  const onError = withoutErrors(config.onError ?? consoleReporter(() => clock.now()));
   const apiKey = config.apiKey ?? environment('SENTRIAL_API_KEY') ?? '';
   const apiUrl = (config.apiUrl ?? environment('SENTRIAL_API_URL') ?? 'http://localhost:3001').replace(/\/+$/, '');
   if (apiKey === '') onError(new SentrialError('USAGE', 'There is no API key: give apiKey, or set SENTRIAL_API_KEY'));
   const failSilently = config.failSilently ?? true;
-  const batching = { ...BATCHING, ...(typeof config.batching === 'object' && defined(config.batching)) };
-  batching.maxEvents = Math.max(1, Math.min(LARGEST_BATCH, batching.maxEvents));
+  const { maxEvents, maxBytes, intervalMs, maxQueueBytes } = typeof config.batching === 'object' ? config.batching : {};
   const waits = !failSilently || config.batching === false;
   return {
     apiKey,
     apiUrl,
     projectId: config.projectId ?? environment('SENTRIAL_PROJECT_ID'),
-    timeout: config.timeout ?? 30_000,
-    maxRetries: config.maxRetries ?? 3,
+    timeout: atLeast(0, config.timeout, 30_000),
+    maxRetries: atLeast(0, config.maxRetries, 3),
     failSilently,
     waits,
-    batching: waits ? { ...batching, intervalMs: 0 } : batching,
+    batching: {
+      maxEvents: Math.min(LARGEST_BATCH, atLeast(1, maxEvents, BATCHING.maxEvents)),
+      maxBytes: atLeast(1, maxBytes, BATCHING.maxBytes),
+      intervalMs: waits ? 0 : atLeast(0, intervalMs, BATCHING.intervalMs),
+      maxQueueBytes: atLeast(0, maxQueueBytes, BATCHING.maxQueueBytes),
+    },
     pii: piiOf(config.pii),
     spool: spoolOf(config.spool, `${apiUrl}\n${apiKey}`),
     flushOnExit: config.flushOnExit ?? true,
@@ -59,7 +63,10 @@ export function settingsOf(config: SentrialClientConfig): Settings {
   };
 }
 
-const defined = <T extends object>(object: T) => Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as T;
+/** The figure; the default where there is none, or it is not a number, as `Number(undefined)` is not. */
+function atLeast(least: number, given: number | undefined, otherwise: number): number {
+  return typeof given !== 'number' || Number.isNaN(given) ? otherwise : Math.max(least, given);
+}
 
 function piiOf(pii: boolean | PiiConfig | undefined): PiiConfig | undefined {
   if (pii === true) return {};

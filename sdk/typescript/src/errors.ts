@@ -50,6 +50,18 @@ export class SentrialError extends Error {
 
 export const asError = (thrown: unknown): Error => (thrown instanceof Error ? thrown : new Error(String(thrown)));
 
+/** The same listener, of which no error comes: what listens to errors must not make more of them. */
+export function withoutErrors(listener: (error: Error) => unknown): (error: Error) => void {
+  return (error) => {
+    try {
+      const result = listener(error);
+      if (result instanceof Promise) result.catch(() => undefined);
+    } catch {
+      // There is nobody left to tell.
+    }
+  };
+}
+
 const QUIET_MS = 10_000;
 
 /** Writes to the console, at most once in ten seconds; what was left out is counted in the next line. */

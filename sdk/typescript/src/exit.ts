@@ -8,24 +8,41 @@ const LEAVE_MS = 3_000;
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-const outboxes = new Set<Outbox>();
+type Leaving = Pick<Outbox, 'leave' | 'leaveNow'>;
+type AtExit = {
+  outboxes: Set<Leaving>;
+  /** Takes the handlers off, whichever copy of this package has put them there. */
+  stop?: () => void;
+};
+
+/** Of all copies of this package in the process, such as ESM and CJS: two would each take the other for the program's own. */
+const { outboxes } = shared();
 let leaving = false;
 
-export function flushAtExit(outbox: Outbox): void {
+function shared(): AtExit {
+  const key = Symbol.for('sentrial.atExit');
+  return ((globalThis as { [key]?: AtExit })[key] ??= { outboxes: new Set() });
+}
+
+export function flushAtExit(outbox: Leaving): void {
   if (!nodeProcess) return;
-  if (outboxes.size === 0) {
-    nodeProcess.on('beforeExit', onBeforeExit);
-    nodeProcess.on('exit', leaveNow);
-    for (const signal of SIGNALS) nodeProcess.on(signal, onSignal);
-  }
+  if (outboxes.size === 0) shared().stop = handleExit(nodeProcess);
   outboxes.add(outbox);
 }
 
-export function forgetAtExit(outbox: Outbox): void {
-  if (!outboxes.delete(outbox) || outboxes.size > 0) return;
-  nodeProcess?.off('beforeExit', onBeforeExit);
-  nodeProcess?.off('exit', leaveNow);
-  for (const signal of SIGNALS) nodeProcess?.off(signal, onSignal);
+export function forgetAtExit(outbox: Leaving): void {
+  if (outboxes.delete(outbox) && outboxes.size === 0) shared().stop?.();
+}
+
+function handleExit(process: NodeJS.Process): () => void {
+  process.on('beforeExit', onBeforeExit);
+  process.on('exit', leaveNow);
+  for (const signal of SIGNALS) process.on(signal, onSignal);
+  return () => {
+    process.off('beforeExit', onBeforeExit);
+    process.off('exit', leaveNow);
+    for (const signal of SIGNALS) process.off(signal, onSignal);
+  };
 }
 
 /** Node emits it again after this, until nothing is left to do. */

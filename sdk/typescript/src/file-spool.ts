@@ -1,6 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import { sha256 } from '@noble/hashes/sha2';
 import { bytesToHex } from '@noble/hashes/utils';
+import { asError } from './errors.ts';
 import { importNodeModules, nodeModules, nodeProcess } from './node.ts';
 import type { NodeModules } from './node.ts';
 import type { Spool, SpoolConfig } from './types.ts';
@@ -16,12 +17,14 @@ const STALE_MS = 3_600_000;
 /** The spools that are open in this process, of whatever copy of this package. */
 const OPEN = ((globalThis as { [key: symbol]: unknown })[Symbol.for('sentrial.spools')] ??= new Set()) as Set<string>;
 
-type Owned = { name: string; host: string; pid: number; run: string };
+/** `first` is what sorts it: `<time>-<serial>`, and whose serial that is, where the file was taken over. */
+type Owned = { name: string; first: string; host: string; pid: number; run: string };
 
 /**
  * A folder of files of lines, one folder for each server and key, so that nothing is replayed to another project. A
  * file is named `<time>-<serial>.<host>.<pid>.<run>.ndjson`; the process that it names owns it. What a process that is
- * gone has left is taken over by renaming, which only one can do. Files are synced before `append` resolves; a last line
+ * gone has left is taken over by renaming, which only one can do. The bound on bytes is that of the folder; each
+ * process looks when it begins a file. Files are synced before `append` resolves; a last line
  * that a crash has torn is given as it is.
  */
 export class FileSpool implements Spool {
@@ -32,8 +35,9 @@ export class FileSpool implements Spool {
   #node: NodeModules | undefined = nodeModules();
   #folder: string | undefined;
   #host = '';
-  #file: { path: string; bytes: number; handle: FileHandle | undefined } | undefined;
+  #file: { path: string; bytes: number; handle: FileHandle } | undefined;
   #last: Promise<unknown> = Promise.resolve();
+  /** In the folder, as of the last look and what this process has added since. */
   #bytes = 0;
   #serial = 0;
 
@@ -48,15 +52,28 @@ export class FileSpool implements Spool {
   append = (lines: readonly string[]): Promise<number> => this.#alone(() => this.#append(lines));
 
   async #append(lines: readonly string[]): Promise<number> {
-    const { fs } = await this.#open();
+    const node = await this.#open();
     let taken = 0;
     while (taken < lines.length) {
-      const { text, count } = this.#fitting(lines, taken);
-      if (count === 0) break;
-      const file = await this.#current(fs);
-      await file.handle!.appendFile(text);
-      await file.handle!.datasync();
-      this.#grew(Buffer.byteLength(text));
+      if (!this.#file) this.#measure(node);
+      const { text, count, bytes } = this.#fitting(lines, taken);
+      if (count === 0) {
+        if (!this.#file) break;
+        await this.#closeFile();
+        continue;
+      }
+      const file = await this.#current(node.fs);
+      try {
+        await file.handle.appendFile(text);
+        await file.handle.datasync();
+      } catch (error) {
+        // Half a line may be there, to which nothing must be added.
+        await file.handle.truncate(file.bytes).catch(() => undefined);
+        await this.#closeFile();
+        throw error;
+      }
+      this.#bytes += bytes;
+      file.bytes += bytes;
       taken += count;
       if (file.bytes >= FILE_BYTES) await this.#closeFile();
     }
@@ -68,17 +85,22 @@ export class FileSpool implements Spool {
     if (!this.#node) return 0;
     const { fs } = this.#node;
     this.#openFolder(this.#node);
-    const { text, count } = this.#fitting(lines, 0, Infinity);
-    if (count === 0) return 0;
-    const descriptor = fs.openSync(this.#newPath(), 'ax', 0o600);
-    try {
-      fs.writeFileSync(descriptor, text);
-      fs.fdatasyncSync(descriptor);
-    } finally {
-      fs.closeSync(descriptor);
+    this.#measure(this.#node);
+    let taken = 0;
+    while (taken < lines.length) {
+      const { text, count, bytes } = this.#fitting(lines, taken);
+      if (count === 0) break;
+      const descriptor = fs.openSync(this.#newPath(), 'ax', 0o600);
+      try {
+        fs.writeFileSync(descriptor, text);
+        fs.fdatasyncSync(descriptor);
+      } finally {
+        fs.closeSync(descriptor);
+      }
+      this.#bytes += bytes;
+      taken += count;
     }
-    this.#bytes += Buffer.byteLength(text);
-    return count;
+    return taken;
   }
 
   async *replay(): AsyncGenerator<{ lines: readonly string[]; done: () => Promise<void> }> {
@@ -87,16 +109,20 @@ export class FileSpool implements Spool {
       await this.#closeFile();
       return this.#claim();
     });
+    let fault: Error | undefined;
     for (const file of files) {
       const whole = path.join(this.#folder!, file);
-      const text = await fs.promises.readFile(whole, 'utf8');
-      const lines = text.split('\n').filter((line) => line !== '');
-      const done = async () => {
-        await fs.promises.rm(whole, { force: true });
-        this.#bytes = Math.max(0, this.#bytes - Buffer.byteLength(text));
-      };
-      yield { lines, done };
+      let text: string;
+      try {
+        text = await fs.promises.readFile(whole, 'utf8');
+      } catch (error) {
+        // Another process has taken it over, or it cannot be read: that must not hold up the others.
+        if ((error as NodeJS.ErrnoException).code !== 'ENOENT') fault ??= asError(error);
+        continue;
+      }
+      yield { lines: text.split('\n').filter((line) => line !== ''), done: () => fs.promises.rm(whole, { force: true }) };
     }
+    if (fault) throw fault;
   }
 
   async close(): Promise<void> {
@@ -124,24 +150,31 @@ export class FileSpool implements Spool {
     const folder = path.join(root, fingerprint(this.#destination));
     fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
     this.#host = os.hostname().replace(/[^\w-]/g, '_');
-    this.#bytes = fs.readdirSync(folder).reduce((bytes, file) => bytes + (fs.statSync(path.join(folder, file), { throwIfNoEntry: false })?.size ?? 0), 0);
     this.#folder = folder;
   }
 
+  /** What the folder holds: other processes add to it too, and take from it. */
+  #measure({ fs, path }: NodeModules): void {
+    const folder = this.#folder!;
+    const files = fs.existsSync(folder) ? fs.readdirSync(folder) : [];
+    this.#bytes = files.reduce((bytes, file) => bytes + (fs.statSync(path.join(folder, file), { throwIfNoEntry: false })?.size ?? 0), 0);
+  }
+
   /** As many lines as there is room for, and about as many as go into one file. */
-  #fitting(lines: readonly string[], from: number, most = FILE_BYTES): { text: string; count: number } {
+  #fitting(lines: readonly string[], from: number): { text: string; count: number; bytes: number } {
     const room = (this.#config.maxBytes ?? SPOOL_BYTES) - this.#bytes;
     let text = '';
     let bytes = 0;
     let count = 0;
-    for (let index = from; index < lines.length && bytes < most; index += 1) {
+    for (let index = from; index < lines.length && bytes < FILE_BYTES; index += 1) {
       const line = `${lines[index]!}\n`;
-      bytes += Buffer.byteLength(line);
-      if (bytes > room) break;
+      const more = Buffer.byteLength(line);
+      if (bytes + more > room) break;
       text += line;
+      bytes += more;
       count += 1;
     }
-    return { text, count };
+    return { text, count, bytes };
   }
 
   #newPath(): string {
@@ -162,15 +195,10 @@ export class FileSpool implements Spool {
     return this.#file;
   }
 
-  #grew(bytes: number): void {
-    this.#bytes += bytes;
-    if (this.#file) this.#file.bytes += bytes;
-  }
-
   async #closeFile(): Promise<void> {
     const file = this.#file;
     this.#file = undefined;
-    await file?.handle?.close();
+    await file?.handle.close();
   }
 
   /** This process's files and those of processes that are gone, oldest first. */
@@ -183,7 +211,8 @@ export class FileSpool implements Spool {
       if (!owned) continue;
       if (name.endsWith(`.${mine}`)) claimed.push(name);
       else if (await this.#isOrphan(owned)) {
-        const taken = `${name.slice(0, name.indexOf('.'))}.${mine}`;
+        // Two processes may have begun a file within the same millisecond, and a rename would replace one by the other.
+        const taken = `${/-.*-/.test(owned.first) ? owned.first : `${owned.first}-${owned.run}`}.${mine}`;
         const isMine = await fs.promises.rename(path.join(this.#folder!, name), path.join(this.#folder!, taken)).then(
           () => true,
           () => false,
@@ -206,8 +235,8 @@ export class FileSpool implements Spool {
 }
 
 function parseName(name: string): Owned | undefined {
-  const match = /^\d+-\d+\.([\w-]+)\.(\d+)\.(\w+)\.ndjson$/.exec(name);
-  return match ? { name, host: match[1]!, pid: Number(match[2]), run: match[3]! } : undefined;
+  const match = /^(\d+-\d+(?:-\w+)?)\.([\w-]+)\.(\d+)\.(\w+)\.ndjson$/.exec(name);
+  return match ? { name, first: match[1]!, host: match[2]!, pid: Number(match[3]), run: match[4]! } : undefined;
 }
 
 const fingerprint = (text: string) => bytesToHex(sha256(text)).slice(0, 16);

@@ -63,8 +63,13 @@ const tokens = (value: unknown) => {
 const cost = (value: unknown) => amount(value, 1e9);
 const duration = (value: unknown) => amount(value, 1e13);
 /** The server takes an object only; anything else is kept in one. */
-const object = (value: unknown): unknown =>
-  value === undefined || value === null ? undefined : typeof value === 'object' && !Array.isArray(value) && !(value instanceof Set) ? value : { value };
+function object(value: unknown): object | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (value instanceof Map) return Object.fromEntries<unknown>(value);
+  return typeof value === 'object' && !Array.isArray(value) && !(value instanceof Set) ? value : { value };
+}
+const list = (value: unknown): unknown[] | undefined => (value === undefined || value === null ? undefined : Array.isArray(value) || value instanceof Set ? [...value] : [value]);
+const truth = (value: unknown) => (typeof value === 'boolean' ? value : undefined);
 
 let lastNow = NaN;
 let lastText = '';
@@ -79,7 +84,7 @@ function nowText(now: number): string {
 }
 
 function time(value: unknown, now: number): string {
-  if (value === undefined) return nowText(now);
+  if (value === undefined || value === null) return nowText(now);
   const date = value instanceof Date ? value : new Date(value as string | number);
   const ms = date.getTime();
   return ms >= 0 && ms <= LATEST ? date.toISOString() : nowText(now);
@@ -105,7 +110,7 @@ function common(params: EventParams, id: string, now: number, state: StateAround
 }
 
 const failure = (error: unknown) => (typeof error === 'string' ? { message: error } : error);
-const statusOf = ({ status, toolError }: { status?: string; toolError?: unknown }) => status ?? (toolError === undefined ? undefined : 'error');
+const statusOf = ({ status, toolError }: { status?: string; toolError?: unknown }) => status ?? (toolError === undefined || toolError === null ? undefined : 'error');
 
 // Fields are added to one object rather than spread into another: that is most of what a track call costs.
 
@@ -121,7 +126,7 @@ export function toolCall(params: TrackToolCallParams, id: string, now: number, s
 
 export function decision(params: TrackDecisionParams, id: string, now: number, state: StateAround): EventInput {
   const input: TrackDecisionInput = common(params, id, now, state);
-  input.alternativesConsidered = params.alternatives && [...params.alternatives];
+  input.alternativesConsidered = list(params.alternatives);
   input.chosen = text(params.chosen);
   input.confidence = amount(params.confidence, 1);
   return { decision: input };
@@ -151,7 +156,7 @@ export function error(params: TrackErrorParams, id: string, now: number, state: 
   input.errorType = text(params.errorType);
   input.errorStack = text(params.stackTrace);
   input.toolName = text(params.toolName);
-  input.recoverable = params.recoverable;
+  input.recoverable = truth(params.recoverable);
   input.recoveryAction = text(params.recoveryAction);
   return { error: input };
 }
@@ -186,7 +191,7 @@ export const createSession = (params: CreateSessionParams, id: string, projectId
   convoId: label(params.convoId),
   parentSessionId: label(params.parentSessionId),
   userInput: params.userInput,
-  metadata: object(projectId === undefined ? params.metadata : { projectId, ...params.metadata }),
+  metadata: projectId === undefined ? object(params.metadata) : { projectId, ...object(params.metadata) },
 });
 
 export const updateSession = (params: UpdateSessionParams): UpdateSessionInput => ({
@@ -206,7 +211,7 @@ export const completeSession = (params: CompleteSessionParams): CompleteSessionI
   ...figures(params),
   id: params.sessionId,
   status: params.status && STATUS[params.status],
-  success: params.success ?? (params.status === undefined ? params.failureReason === undefined : undefined),
+  success: truth(params.success) ?? (params.status === undefined ? text(params.failureReason) === undefined : undefined),
   metadata: object(params.metadata),
   summary: text(params.summary),
 });

@@ -13,6 +13,8 @@ export type Item = {
   bytes: number;
   /** Whether `text` has been redacted, where that is wanted. */
   ready?: boolean;
+  /** Whether the spool has it too. */
+  isSpooled?: boolean;
   /** Made by the SDK itself: what becomes of it is nobody's concern. */
   quiet?: boolean;
   /** Called once: without an error when the server has it. */
@@ -25,6 +27,15 @@ const byteLength: (text: string) => number =
 
 export const itemOf = (kind: ItemKind, sessionId: string, text: string): Item => ({ kind, sessionId, text, bytes: byteLength(text) });
 
+/** Puts another text in the place of an item's. */
+export function rewrite(item: Item, text: string): void {
+  item.text = text;
+  item.bytes = byteLength(text);
+}
+
+/** What an item takes in memory: engines keep a text in one byte a character, or in two where one is beyond ASCII. */
+export const memoryOf = ({ text, bytes }: Item) => (bytes === text.length ? bytes : 2 * text.length);
+
 /** As a line of the spool. */
 export const lineOf = (item: Item) => `{"kind":"${item.kind}","sessionId":${JSON.stringify(item.sessionId)},"input":${item.text}${item.quiet ? ',"quiet":true' : ''}}`;
 
@@ -32,8 +43,8 @@ export const lineOf = (item: Item) => `{"kind":"${item.kind}","sessionId":${JSON
 export function itemFrom(line: string): Item | undefined {
   try {
     const { kind, sessionId, input, quiet = false } = JSON.parse(line) as { kind: ItemKind; sessionId: string; input: unknown; quiet?: boolean };
-    if (!KINDS.includes(kind) || typeof sessionId !== 'string' || typeof input !== 'object') return undefined;
-    return { ...itemOf(kind, sessionId, JSON.stringify(input)), ready: true, quiet };
+    if (!KINDS.includes(kind) || typeof sessionId !== 'string' || typeof input !== 'object' || input === null) return undefined;
+    return { ...itemOf(kind, sessionId, JSON.stringify(input)), ready: true, isSpooled: true, quiet };
   } catch {
     return undefined;
   }

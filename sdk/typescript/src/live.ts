@@ -20,6 +20,12 @@ export type LiveOptions = {
 /** What may wait for a slow reader. Beyond it the socket is closed, and opened again where the reader has got to. */
 const MOST_WAITING = 1_000;
 
+/** How often the server is asked whether it is there, and how long it may take to answer, in milliseconds. */
+const PING_MS = 15_000;
+const PONG_MS = 10_000;
+/** A subscription that lasted so long has not failed, in milliseconds. */
+const STEADY_MS = 30_000;
+
 const upper = (type: EventType) => type.toUpperCase() as Uppercase<EventType>;
 
 export function watchEvents(options: LiveOptions, { sessionId, types, after, signal }: WatchOptions): AsyncIterableIterator<EventUpdate> {
@@ -53,19 +59,27 @@ async function* follow<Data, Update extends { cursor: string }>(
   signal?.addEventListener('abort', abort);
   if (signal?.aborted) abort();
   const webSocketImpl = options.webSocket ?? (await runtimeWebSocket());
+  let pongInTime: (() => void) | undefined;
   const client = createClient({
     url: `${options.apiUrl.replace(/^http/, 'ws')}/graphql`,
     connectionParams: { apiKey: options.apiKey },
     webSocketImpl,
     // Its own retries would begin again where this subscription began.
     retryAttempts: 0,
-    keepAlive: 15_000,
+    keepAlive: PING_MS,
+    on: {
+      // A connection may be gone without a word, after a laptop has slept or where a router has forgotten it.
+      ping: (received) => void (received || (pongInTime = options.clock.setTimer(() => client.terminate(), PONG_MS))),
+      pong: () => pongInTime?.(),
+      closed: () => pongInTime?.(),
+    },
   });
   // At once, also when the reader is not waiting for anything.
   stop.signal.addEventListener('abort', () => void client.dispose());
   let cursor = after;
   try {
     for (let failures = 0; !stop.signal.aborted; ) {
+      const began = options.clock.now();
       try {
         cursor ??= await headOf(options, stop.signal);
         for await (const data of subscription<Data>(client, operation, { ...variables, after: cursor }, stop.signal)) {
@@ -78,7 +92,7 @@ async function* follow<Data, Update extends { cursor: string }>(
         const error = errorOf(thrown);
         if (stop.signal.aborted) return;
         if (!error.retryable) throw error;
-        failures += 1;
+        failures = options.clock.now() - began < STEADY_MS ? failures + 1 : 1;
         if (failures === 1) options.onError(error);
       }
       if (failures > 0) await held(pause(options.clock, backoff(failures), stop.signal));

@@ -14,7 +14,6 @@ export type NodeModules = {
 export const nodeProcess: typeof process | undefined =
   typeof process === 'object' && typeof process.versions?.node === 'string' && typeof process.on === 'function' ? process : undefined;
 
-
 /** At once from Node 20.16 on; before that, and where there is none, undefined. */
 export function nodeModules(): NodeModules | undefined {
   if (typeof nodeProcess?.getBuiltinModule !== 'function') return undefined;

@@ -99,11 +99,7 @@ export class Recorder {
 
   /** Tells `onError` of a fault, such as one in a wrapper itself. */
   report(error: unknown): void {
-    try {
-      this.#options.onError(asError(error));
-    } catch {
-      // What listens to errors must not make more of them.
-    }
+    this.#options.onError(asError(error));
   }
 
   #track<Params extends EventParams>(input: (params: Params, id: string, now: number, state: StateAround) => EventInput, params: Params, settled?: OnSettled): string {

@@ -1,7 +1,7 @@
 import { hmac } from '@noble/hashes/hmac';
 import { sha256 } from '@noble/hashes/sha2';
 import { bytesToHex } from '@noble/hashes/utils';
-import { SentrialError } from './errors.ts';
+import { SentrialError, asError } from './errors.ts';
 import type { Item } from './item.ts';
 import type { PiiConfig, PiiField } from './types.ts';
 
@@ -61,7 +61,7 @@ const UNREADABLE = '[REDACTED]';
  * not got it cannot try numbers out.
  */
 export function createRedactor(config: PiiConfig, key: string, onError: (error: Error) => void): (item: Item) => string {
-  const replace = createReplace(config, key);
+  const replace = replaceOf(config, key, onError);
   const fields = config.fields && new Set(config.fields);
   const isChosen = (wire: string) => FIELDS[wire] !== undefined && (!fields || fields.has(FIELDS[wire]));
 
@@ -83,6 +83,16 @@ export function createRedactor(config: PiiConfig, key: string, onError: (error: 
     else redactInput(input);
     return JSON.stringify(input);
   };
+}
+
+/** A configuration that cannot be understood fails closed too. */
+function replaceOf(config: PiiConfig, key: string, onError: (error: Error) => void): Replace {
+  try {
+    return createReplace(config, key);
+  } catch (cause) {
+    onError(new SentrialError('USAGE', `The option pii cannot be used, so texts are replaced as a whole: ${asError(cause).message}`, { cause }));
+    return () => UNREADABLE;
+  }
 }
 
 function createReplace(config: PiiConfig, key: string): Replace {

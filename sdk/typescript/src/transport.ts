@@ -95,7 +95,7 @@ async function post({ apiUrl, apiKey, timeout, fetch, clock }: TransportOptions,
   }
 }
 
-type Answer = { data?: unknown; errors?: { message: string; extensions?: { code?: string; retryAfter?: number } }[] };
+type Answer = { data?: unknown; errors?: { message: string; extensions?: { code?: string } }[] };
 
 const PASSING = new Set([408, 425, 429]);
 

@@ -242,7 +242,7 @@ export type BatchingConfig = {
   maxBytes?: number;
   /** How long the first of a batch waits for more, in milliseconds. Default: 50. */
   intervalMs?: number;
-  /** Most bytes held in memory; what comes beyond goes to the spool, or is dropped and counted. Default: 16 MiB. */
+  /** Most bytes of text held in memory (one a character, two where a text is not all ASCII); what comes beyond goes to the spool, or is dropped and counted. Default: 32 MiB. */
   maxQueueBytes?: number;
 };
 

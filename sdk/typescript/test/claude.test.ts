@@ -1,14 +1,14 @@
-import { readFileSync } from 'node:fs';
 import { AbortError, query, startup } from '@anthropic-ai/claude-agent-sdk';
-import type { Options, Query, SDKMessage, SDKUserMessage } from '@anthropic-ai/claude-agent-sdk';
-import { afterAll, beforeAll, describe, expect, expectTypeOf, it } from 'vitest';
+import type { SDKMessage, SDKUserMessage } from '@anthropic-ai/claude-agent-sdk';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startApp } from '../../../test/support/app.ts';
 import type { TestApp } from '../../../test/support/app.ts';
 import { wrapClaudeAgent, wrapClaudeStartup } from '../src/claude/index.ts';
-import type { ClaudeAgentOptions } from '../src/claude/index.ts';
-import { CLAUDE_SESSION, MODEL, assistant, fakeClaude, init, modelUsage, result, system, text, thinking, toolResult, toolUse } from './fixtures/claude.ts';
-import type { Message, Step } from './fixtures/claude.ts';
-import { brokenClient, ofKind, trackedOn, unreachableClient } from './fixtures/tracked.ts';
+import { CLAUDE_SESSION, MODEL, assistant, fakeClaude, init, modelUsage, result, text, thinking, toolResult, toolUse } from './fixtures/claude.ts';
+import type { Step } from './fixtures/claude.ts';
+import { EARLY, read, recordOn } from './fixtures/claude-run.ts';
+import type { Run } from './fixtures/claude-run.ts';
+import { ofKind, trackedOn } from './fixtures/tracked.ts';
 
 let server: TestApp;
 beforeAll(async () => {
@@ -16,26 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-const EARLY = 'Session interrupted (generator closed early)';
-
-async function read(messages: AsyncIterable<SDKMessage>): Promise<SDKMessage[]> {
-  const got: SDKMessage[] = [];
-  for await (const message of messages) got.push(message);
-  return got;
-}
-
-type Tracking = Omit<ClaudeAgentOptions, 'client'>;
-
-/** Runs a prompt against a script, and gives back what the caller saw and what was recorded. */
-async function record(turns: Step[][], { tracking = {}, options = {}, consume = read, prompt = 'Fix the failing tests' }: { tracking?: Tracking; options?: Options; consume?: (query: Query) => Promise<unknown>; prompt?: Parameters<typeof query>[0]['prompt'] } = {}) {
-  await using fake = await fakeClaude(turns);
-  await using tracked = await trackedOn(server);
-  const trackedQuery = wrapClaudeAgent(query, { client: tracked.client, ...tracking });
-  const [seen] = await Promise.allSettled([consume(trackedQuery({ prompt, options: { ...fake.options, ...options } }))]);
-  const faults = tracked.takeFaults();
-  const sessions = await tracked.sessions();
-  return { seen, faults, sessions, session: sessions[0]!, trace: await fake.trace() };
-}
+const record = (turns: Step[][], run?: Run) => recordOn(server, turns, run);
 
 const says = (content: string): SDKUserMessage => ({ type: 'user', session_id: '', parent_tool_use_id: null, message: { role: 'user', content } });
 
@@ -299,86 +280,6 @@ describe('several results', () => {
   });
 });
 
-describe('what the caller gets', () => {
-  const steps: Step[] = [
-    init(),
-    system('status', { status: 'thinking' }),
-    { raw: 'not JSON at all' },
-    { raw: '{"type":"a_type_of_the_future","payload":{"deep":[1,2,3]},"uuid":"u","session_id":"s"}' },
-    { raw: '{"type":"assistant","message":null,"uuid":"u","session_id":"s"}' },
-    { raw: '{"type":"user","message":{"content":[null,{"type":"tool_result"}]},"uuid":"u","session_id":"s"}' },
-    { raw: '{"type":"system","uuid":"u","session_id":"s"}' },
-    assistant(toolUse('toolu_1', 'Bash', { command: 'ls' })),
-    toolResult('toolu_1', 'a.ts'),
-    result('Done'),
-  ];
-
-  it('is what the agent says, whole and in order, whatever it is', async () => {
-    await using fake = await fakeClaude([steps]);
-    const plain = await read(query({ prompt: 'Hello', options: fake.options }));
-    const { seen, session } = await record([steps]);
-    expect(plain).toHaveLength(9);
-    expect((seen as PromiseFulfilledResult<unknown>).value).toEqual(plain);
-    expect(ofKind(session, 'TOOL_CALL')).toMatchObject([{ toolName: 'Bash', toolOutput: 'a.ts' }]);
-  });
-
-  it('is the same when there is no server, and when the client throws', async () => {
-    await using fake = await fakeClaude([steps]);
-    const plain = await read(query({ prompt: 'Hello', options: fake.options }));
-    await using unreachable = unreachableClient();
-    for (const client of [unreachable, brokenClient()]) {
-      const trackedQuery = wrapClaudeAgent(query, { client });
-      expect(await read(trackedQuery({ prompt: 'Hello', options: fake.options }))).toEqual(plain);
-    }
-  });
-
-  it('comes message by message, not when the run is over', async () => {
-    const { seen } = await record([[init(), assistant(text('so far')), { hold: true }]], {
-      consume: async (messages) => {
-        const first = await messages.next();
-        const second = await messages.next();
-        await messages.return();
-        return [first.value?.type, second.value?.type];
-      },
-    });
-    expect(seen).toMatchObject({ value: ['system', 'assistant'] });
-  });
-
-  it('can be controlled as ever', async () => {
-    const { trace } = await record([[init(), { hold: true }]], {
-      consume: async (messages) => {
-        await messages.next();
-        await messages.setModel('claude-opus-4-5');
-        await messages.interrupt();
-        await messages.return();
-      },
-    });
-    const requests = trace.filter(({ type }) => type === 'control_request').map(({ request }) => (request as { subtype: string }).subtype);
-    expect(requests).toEqual(['initialize', 'set_model', 'interrupt']);
-  });
-
-  it('keeps the options, the environment and the prompt as they were given', async () => {
-    const { trace } = await record([[init(), result('Done')]], { prompt: 'Say hi', options: { maxTurns: 3, model: 'opus' } });
-    const [start, ...sent] = trace as [{ argv: string[]; env: string[] }, ...Record<string, unknown>[]];
-    expect(start.argv).toEqual(expect.arrayContaining(['--max-turns=3', '--model=opus']));
-    expect(start.env.filter((name) => name.startsWith('SENTRIAL'))).toEqual([]);
-    expect(sent.find(({ type }) => type === 'user')).toMatchObject({ message: { content: [{ type: 'text', text: 'Say hi' }] } });
-    // Hooks would be on the way of every tool call.
-    expect(sent.find(({ type }) => type === 'control_request')).not.toMatchObject({ request: { hooks: expect.anything() as unknown } });
-  });
-
-  it('has the types of the function that was wrapped', () => {
-    const trackedQuery = wrapClaudeAgent(query, { client: brokenClient() });
-    expectTypeOf(trackedQuery).toEqualTypeOf(query);
-    expectTypeOf<ReturnType<typeof trackedQuery>>().toEqualTypeOf<Query>();
-    expectTypeOf(wrapClaudeStartup(startup, { client: brokenClient() })).toEqualTypeOf(startup);
-    // @ts-expect-error A prompt is a text or a stream of messages.
-    expectTypeOf(trackedQuery).toBeCallableWith({ prompt: 1 });
-    // @ts-expect-error A client is needed.
-    wrapClaudeAgent(query, {});
-  });
-});
-
 it('a query of a warm process is recorded as well', async () => {
   await using fake = await fakeClaude([[init(), result('Warm')]]);
   await using tracked = await trackedOn(server);
@@ -398,42 +299,4 @@ it('many queries at once are kept apart', async () => {
   );
   const sessions = await tracked.sessions();
   expect(sessions.map(({ userInput, assistantOutput, events }) => [userInput, assistantOutput, events.map(({ toolName }) => toolName)]).sort()).toEqual(['a', 'b', 'c', 'd'].map((name) => [name, name, [`Tool_${name}`]]));
-});
-
-// What Claude Code 2.1.329 really said, against a stub of the model; long texts are cut, fields of no matter left out.
-describe('runs recorded from the real Claude Code', () => {
-  const recorded = JSON.parse(readFileSync(new URL('fixtures/claude-recorded.json', import.meta.url), 'utf8')) as Record<string, Message[]>;
-  const replay = (name: string, options?: Options) => record([recorded[name]!.map((emit) => ({ emit }))], { options });
-
-  it('with two tools of which one fails', async () => {
-    const { session } = await replay('tools');
-    expect(session).toMatchObject({ status: 'COMPLETED', assistantOutput: 'Done', promptTokens: 2000, completionTokens: 200, estimatedCost: 0.009, metadata: { apiDurationMs: 356, claudeCodeVersion: '2.1.329' } });
-    expect(ofKind(session, 'TOOL_CALL')).toMatchObject([{ toolName: 'Bash', toolInput: { command: 'echo hi' }, toolOutput: 'hi', status: 'success' }, { toolName: 'Bash', toolError: { message: 'Exit code 3' }, status: 'error' }]);
-  });
-
-  it('with two turns', async () => {
-    const { session } = await replay('two turns');
-    expect(session).toMatchObject({ promptTokens: 2000, completionTokens: 200, estimatedCost: 0.009, assistantOutput: 'Second', metadata: { apiDurationMs: 120 } });
-  });
-
-  it('that was resumed, and one that was forked', async () => {
-    for (const [name, answer] of [['resume', 'Resumed'], ['fork', 'Forked']] as const) {
-      const { session } = await replay(name, { resume: 'ad3cfef9-4f05-4376-aaba-ed96d2430c1f' });
-      expect(session).toMatchObject({ promptTokens: 1000, completionTokens: 100, estimatedCost: 0.0045, assistantOutput: answer });
-    }
-  });
-
-  it('with a subagent', async () => {
-    const { sessions } = await replay('subagent');
-    const [run, child] = sessions;
-    expect(run).toMatchObject({ promptTokens: 4000, estimatedCost: 0.018, assistantOutput: 'All done', events: [{ toolName: 'Agent', metadata: { childSessionId: child!.id } }] });
-    expect(child).toMatchObject({ agentName: 'general-purpose', name: 'Look', userInput: 'Look around', parentSessionId: run!.id, assistantOutput: 'sub done', status: 'COMPLETED', metadata: { totalTokens: 1100, toolUses: 1 }, events: [{ toolName: 'Bash', toolOutput: 'sub' }] });
-  });
-
-  it('with a subagent in the background, which brings a second result', async () => {
-    const { sessions } = await replay('background');
-    const [run, child] = sessions;
-    expect(run).toMatchObject({ status: 'COMPLETED', assistantOutput: 'z', promptTokens: 4000, estimatedCost: 0.018 });
-    expect(child).toMatchObject({ status: 'COMPLETED', assistantOutput: 'y', parentSessionId: run!.id, metadata: { totalTokens: 1100 } });
-  });
 });

@@ -83,6 +83,23 @@ describe('what is tracked', () => {
     expect(errors).toEqual([]);
   });
 
+  it('takes null for nothing, and what is not of the right kind as near as it can', async () => {
+    const tenant = await server.tenant();
+    const { client, errors } = await clientFor(tenant, { projectId: 'proj_x' });
+    const sessionId = (await client.createSession({ ...run, metadata: new Map([['plan', 'pro']]) as never }))!;
+    void client.trackToolCall({ sessionId, toolName: 't', toolError: null, timestamp: null, metadata: null } as never);
+    void client.trackDecision({ sessionId, reasoning: 'r', alternatives: 'wait' as never });
+    void client.trackError({ sessionId, errorMessage: 'e', recoverable: 'perhaps' as never });
+    expect(await client.flush()).toMatchObject({ delivered: 4, dropped: 0 });
+    const [call, decision, error] = await eventsOf(tenant, sessionId);
+    expect(call).toMatchObject({ status: expect.not.stringContaining('error') as unknown, toolError: null });
+    expect(Date.now() - Date.parse(call!['clientTimestamp'] as string)).toBeLessThan(60_000);
+    expect(decision).toMatchObject({ alternativesConsidered: ['wait'] });
+    expect(error).toMatchObject({ recoverable: null });
+    expect(await client.getSession(sessionId)).toMatchObject({ metadata: { plan: 'pro', projectId: 'proj_x' } });
+    expect(errors).toEqual([]);
+  });
+
   it('is cut where it is too large, and still arrives', async () => {
     const tenant = await server.tenant();
     const { client } = await clientFor(tenant);
@@ -263,6 +280,25 @@ describe('a client', () => {
     expect(await client.flush()).toEqual({ delivered: 0, spooled: 0, dropped: 1, pending: 0 });
     expect(errors).toMatchObject([{ code: 'UNAUTHENTICATED', status: 401 }]);
     expect(errors[0]).toBeInstanceOf(SentrialError);
+  });
+
+  it('is not harmed by a listener that throws or rejects', async () => {
+    const tenant = await server.tenant();
+    const listeners: (() => unknown)[] = [() => { throw new Error('of the listener'); }, () => Promise.reject(new Error('of the listener'))];
+    for (const onError of listeners) {
+      const { client } = await clientFor(tenant, { onError });
+      void client.trackToolCall({ sessionId: 'sess_unknown', toolName: 't' });
+      expect(await client.flush()).toMatchObject({ dropped: 1 });
+    }
+  });
+
+  it('takes the default for a figure that is not a number, and waits however long it is told to', async () => {
+    const tenant = await server.tenant();
+    const sessionId = await tenant.session();
+    const { client, errors } = await clientFor(tenant, { timeout: Infinity, maxRetries: NaN, batching: { maxEvents: NaN, maxBytes: NaN, intervalMs: NaN, maxQueueBytes: NaN } });
+    void client.trackToolCall({ sessionId, toolName: 't' });
+    expect(await client.flush(Infinity)).toEqual({ delivered: 1, spooled: 0, dropped: 0, pending: 0 });
+    expect(errors).toEqual([]);
   });
 
   it('takes its key and address from the environment', async () => {

@@ -80,7 +80,7 @@ it('an uncaught error ends the program as it would have, and loses nothing', asy
 it('a second signal ends the program at once', async () => {
   const { program, proxy, arrived } = await start('stay', 'hang');
   program.child.kill('SIGINT');
-  await until(() => proxy.requests.length > 0);
+  await proxy.received(1);
   program.child.kill('SIGINT');
   expect(await program.exited).toMatchObject({ signal: 'SIGINT' });
   expect(await arrived()).toEqual(names);
@@ -94,17 +94,19 @@ it('with a handler of its own, the program decides when it ends', async () => {
   await arrived();
 });
 
+it('two copies of the package, ESM and CJS, do not take each other for handlers of the program', async () => {
+  const tenant = await server.tenant();
+  const sessionId = await tenant.session();
+  const program = await startProgram('two-copies', { SESSION: sessionId, SENTRIAL_API_KEY: tenant.key, SENTRIAL_API_URL: tenant.url, SENTRIAL_SPOOL_DIR: await spoolFolder() });
+  await program.said('tracked');
+  program.child.kill('SIGTERM');
+  expect(await program.exited).toMatchObject({ code: null, signal: 'SIGTERM' });
+  expect((await eventsOf(tenant, sessionId)).map((event) => event['toolName']).sort()).toEqual(['t0', 't1']);
+});
+
 it('awaiting close() at the end of a program is answered, though nothing else keeps it alive', async () => {
   const { program, arrived } = await start('await', 'reset');
   expect(await program.exited).toMatchObject({ code: 0 });
   expect(program.lines).toContain('closed');
   expect(await arrived()).toEqual(names);
 });
-
-async function until(condition: () => boolean): Promise<void> {
-  const deadline = Date.now() + 10_000;
-  while (!condition()) {
-    if (Date.now() > deadline) throw new Error('not within 10 s');
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}

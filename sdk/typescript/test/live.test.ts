@@ -1,10 +1,10 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { WebSocket as NodeWebSocket } from 'ws';
 import { startApp } from '../../../test/support/app.ts';
 import type { TestApp } from '../../../test/support/app.ts';
 import { whenSubscribers } from '../../../test/support/live.ts';
 import type { EventUpdate } from '../src/types.ts';
-import { clientFor, fastClock } from './support/client.ts';
+import { clientFor, codesOf, fastClock } from './support/client.ts';
 import { startProxy } from './support/proxy.ts';
 
 let server: TestApp;
@@ -119,6 +119,27 @@ describe('watch', () => {
     seen.push(...(await take(updates, COUNT - 1)));
     expect(seen.map(({ event }) => event.id)).toEqual(ids);
     stop.abort();
+  });
+
+  it('notices a connection that is gone without a word, and goes on over another', async () => {
+    const tenant = await server.tenant();
+    const sessionId = await tenant.session();
+    await using proxy = await startProxy(tenant.url);
+    const { client, errors } = await clientFor({ url: proxy.url, key: tenant.key });
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'], shouldAdvanceTime: true });
+    onTestFinished(() => void vi.useRealTimers());
+    const stop = new AbortController();
+    const updates = client.watch({ signal: stop.signal });
+    const first = updates.next();
+    await whenSubscribers(server, 1);
+    proxy.hush();
+    const id = await tenant.event(sessionId);
+    // It asks after 15 s, and waits 10 s for the answer.
+    await vi.advanceTimersByTimeAsync(25_000);
+    expect(idsOf(await first)).toEqual([id]);
+    expect(codesOf(errors)).toEqual(['NETWORK']);
+    stop.abort();
+    await updates.next();
   });
 
   it('rejects with what will not change: a wrong key, a wrong cursor', async () => {

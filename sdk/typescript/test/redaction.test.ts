@@ -76,6 +76,14 @@ describe('redaction', () => {
     expect(errors).toHaveLength(1);
   });
 
+  it('fails closed: options that cannot be used make every text go, and throw nothing', () => {
+    const errors: Error[] = [];
+    const pii = { custom: [{ pattern: 'CUST', label: 'CUSTOMER' }] } as unknown as PiiConfig;
+    const redact = createRedactor(pii, 'key', (error) => errors.push(error));
+    expect(redact(itemOf('event', 's', '{"toolCall":{"toolInput":{"of":["a secret"]},"toolName":"t"}}'))).toBe('{"toolCall":{"toolInput":{"[REDACTED]":["[REDACTED]"]},"toolName":"t"}}');
+    expect(errors).toMatchObject([{ code: 'USAGE', message: expect.stringContaining('pii') as string }]);
+  });
+
   it('takes time in proportion to the text, whatever the text', () => {
     const nasty = ['a'.repeat(40_000), '1 '.repeat(20_000), '1-'.repeat(20_000), ':'.repeat(40_000), '1.'.repeat(20_000), '@a.'.repeat(14_000), '+1('.repeat(14_000), 'é'.repeat(40_000)];
     const start = performance.now();

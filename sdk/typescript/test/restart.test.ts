@@ -1,3 +1,4 @@
+import { EventEmitter, once } from 'node:events';
 import { cp } from 'node:fs/promises';
 import { expect, inject, it } from 'vitest';
 import { freePort } from '../../../test/support/ports.ts';
@@ -15,7 +16,12 @@ it('a server that is killed and started again in the middle of a run has every e
   await cp(inject('embeddedTemplate'), data, { recursive: true });
   const env = { PORT: port, SENTRIAL_DATA_DIR: data, SENTRIAL_BOOTSTRAP_API_KEY: KEY };
   let server: ServerProcess = await startServer({ env });
-  const { client } = await clientFor({ url: server.url, key: KEY }, { maxRetries: 1, batching: { maxEvents: 20, intervalMs: 5 } });
+  const requests = new EventEmitter();
+  const observedFetch: typeof fetch = (input, init) => {
+    requests.emit('sent');
+    return fetch(input, init);
+  };
+  const { client } = await clientFor({ url: server.url, key: KEY }, { maxRetries: 1, batching: { maxEvents: 20, intervalMs: 5 }, fetch: observedFetch });
 
   const sessionIds = Array.from({ length: SESSIONS }, (_, n) => client.recorder.createSession({ name: `run ${n}`, agentName: 'agent', userId: 'user' }));
   const expected = new Map(sessionIds.map((id) => [id, [] as string[]]));
@@ -24,7 +30,7 @@ it('a server that is killed and started again in the middle of a run has every e
     for (const [sessionId, ids] of expected) ids.push(client.recorder.trackToolCall({ sessionId, toolName: `t${n}`, toolInput: { n } }));
     // While a batch is under way: what it holds may have been stored, or not.
     if (n === 10) {
-      await client.flush(30);
+      await once(requests, 'sent');
       const old = server;
       restarted = old.kill('SIGKILL').then(async () => {
         server = await startServer({ env });

@@ -143,6 +143,18 @@ it('413 halves the batch until it fits', async () => {
   await proxy.close();
 });
 
+it('an event larger than the server takes costs itself only, and its session says that it is missing', async () => {
+  await using small = await startApp({ MAX_BODY_BYTES: '65536' });
+  const tenant = await small.tenant();
+  const sessionId = await tenant.session();
+  const { client, errors } = await clientFor(tenant);
+  for (const [toolName, size] of [['a', 1], ['large', 2_000_000], ['b', 40_000], ['c', 40_000]] as const) void client.trackToolCall({ sessionId, toolName, toolInput: 'x'.repeat(size) });
+  expect(await client.flush()).toEqual({ delivered: 3, spooled: 0, dropped: 1, pending: 0 });
+  expect((await eventsOf(tenant, sessionId)).map((event) => event['toolName'])).toEqual(['a', 'b', 'c']);
+  expect(codesOf(errors)).toEqual(['PAYLOAD_TOO_LARGE']);
+  expect(await client.getSession(sessionId)).toMatchObject({ metadata: { sentrial_dropped: 1 } });
+});
+
 it('an event over which the server stumbles each time costs itself only', async () => {
   const { tenant, sessionId, proxy, client, errors } = await set((_n) => 'pass');
   proxy.fault = () => (proxy.requests.at(-1)!.body.includes('poison') ? { status: 200, body: '{"errors":[{"message":"oops","extensions":{"code":"INTERNAL_SERVER_ERROR"}}]}' } : 'pass');
@@ -215,4 +227,27 @@ it('drops are counted, told to onError with a reason, and told to the server on 
   expect(await client.getSession(sessionId)).toMatchObject({ eventCount: pending, metadata: { sentrial_dropped: dropped } });
   expect(await eventsOf(tenant, sessionId)).toHaveLength(pending);
   await proxy.close();
+});
+
+it('drops are told to the server even when it is reached only as the client closes', async () => {
+  const { tenant, sessionId, proxy, client } = await set(() => 'reset', { spool: false, maxRetries: 0, batching: { maxQueueBytes: 4_000 } });
+  for (let n = 0; n < 40; n += 1) void client.trackToolCall({ sessionId, toolName: `t${n}` });
+  const { dropped, pending } = await client.flush();
+  proxy.fault = () => 'pass';
+  expect(await client.close()).toEqual({ delivered: pending, spooled: 0, dropped: 0, pending: 0 });
+  expect(await tenant.run('query($id: ID!) { session(id: $id) { metadata } }', { id: sessionId })).toEqual({ session: { metadata: { sentrial_dropped: dropped } } });
+  await proxy.close();
+});
+
+it('memory is counted as engines hold it: a text beyond ASCII takes twice its length', async () => {
+  const counted = async (end: string) => {
+    const { sessionId, proxy, client } = await set(() => 'reset', { spool: false, maxRetries: 0, batching: { maxQueueBytes: 50_000 } });
+    for (let n = 0; n < 40; n += 1) void client.trackToolCall({ sessionId, toolName: 't', toolInput: 'x'.repeat(2_000) + end });
+    const { pending } = await client.flush();
+    await proxy.close();
+    return pending;
+  };
+  const [ascii, beyond] = [await counted('.'), await counted('…')];
+  expect(ascii).toBeGreaterThan(18);
+  expect(beyond).toBe(Math.floor(ascii / 2));
 });

@@ -64,8 +64,10 @@ export class ToolCalls {
   }
 
   #record(toolName: string | undefined, toolCallId: unknown, toolInput: unknown, outcome: Outcome, durationMs?: number): void {
-    if (this.#recorded.has(toolCallId)) return;
-    this.#recorded.add(toolCallId);
+    if (toolCallId !== undefined) {
+      if (this.#recorded.has(toolCallId)) return;
+      this.#recorded.add(toolCallId);
+    }
     const failed = 'error' in outcome;
     const record = () =>
       void attempt(this.#client, (recorder) =>

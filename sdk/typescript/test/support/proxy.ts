@@ -1,3 +1,4 @@
+import { EventEmitter, once } from 'node:events';
 import { createServer, request } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
@@ -22,15 +23,21 @@ export type Proxy = AsyncDisposable & {
   url: string;
   /** What was asked for, in order: the operation, and the ids in it. */
   requests: { operation: string; body: string }[];
+  /** Resolves once so many requests have come in. */
+  received(count: number): Promise<void>;
   /** Decides for each request; `n` counts from 0. */
   fault: (n: number, operation: string) => Fault;
   /** Cuts every open connection. */
   cut(): void;
+  /** From now on nothing passes over the WebSockets that are open; they stay open. */
+  hush(): void;
   close(): Promise<void>;
 };
 
 export async function startProxy(target: string | undefined, fault: Proxy['fault'] = () => 'pass'): Promise<Proxy> {
   const sockets = new Set<Socket>();
+  const tunnels = new Set<{ hush(): void }>();
+  const arrivals = new EventEmitter();
   const server = createServer((incoming, outgoing) => void handle(incoming, outgoing));
   server.on('connection', (socket) => {
     sockets.add(socket);
@@ -46,16 +53,28 @@ export async function startProxy(target: string | undefined, fault: Proxy['fault
       upstream.write(head);
       socket.pipe(upstream).pipe(socket);
     });
-    upstream.on('error', () => socket.destroy());
+    const end = () => socket.destroy();
+    upstream.on('error', end);
+    upstream.on('close', end);
     socket.on('error', () => upstream.destroy());
-    socket.on('close', () => upstream.destroy());
-    upstream.on('close', () => socket.destroy());
+    const tunnel = {
+      hush() {
+        upstream.off('close', end);
+        for (const [from, to] of [[socket, upstream], [upstream, socket]] as const) from.unpipe(to).resume();
+      },
+    };
+    tunnels.add(tunnel);
+    socket.on('close', () => {
+      tunnels.delete(tunnel);
+      upstream.destroy();
+    });
   });
 
   async function handle(incoming: IncomingMessage, outgoing: ServerResponse) {
     const body = await bodyOf(incoming);
     const operation = /^\{"query":"(?:\w+ )?(\w+|\{__typename\})/.exec(body)?.[1] ?? '';
     const n = proxy.requests.push({ operation, body }) - 1;
+    arrivals.emit('request');
     const what = proxy.fault(n, operation);
     if (what === 'hang') return;
     if (what === 'reset') return incoming.socket.resetAndDestroy();
@@ -81,7 +100,18 @@ export async function startProxy(target: string | undefined, fault: Proxy['fault
     cut();
     await closed;
   };
-  const proxy: Proxy = { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, requests: [], fault, cut, close, [Symbol.asyncDispose]: close };
+  const proxy: Proxy = {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    requests: [],
+    async received(count) {
+      while (proxy.requests.length < count) await once(arrivals, 'request');
+    },
+    fault,
+    cut,
+    hush: () => tunnels.forEach((tunnel) => tunnel.hush()),
+    close,
+    [Symbol.asyncDispose]: close,
+  };
   return proxy;
 }
 
