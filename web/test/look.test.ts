@@ -84,12 +84,12 @@ describe('every page', () => {
     await visit(tenant, { colorScheme: 'dark' }, async (page) => {
       const background = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
       await whenLive(page);
-      expect(await background()).toBe('rgb(16, 19, 24)');
+      await expect.poll(background).toBe('rgb(16, 19, 24)');
       await page.getByRole('button', { name: 'Theme: system' }).click();
-      expect(await background()).toBe('rgb(247, 248, 250)');
+      await expect.poll(background).toBe('rgb(247, 248, 250)');
       await page.reload();
       await page.getByRole('button', { name: 'Theme: light' }).waitFor();
-      expect(await background()).toBe('rgb(247, 248, 250)');
+      await expect.poll(background).toBe('rgb(247, 248, 250)');
     });
   });
 
