@@ -74,11 +74,12 @@ export function SessionPage() {
       {timeline.fault && <Fault error={timeline.fault} />}
       <div className="session-tools">
         {narrow && (
-          <button type="button" className="toggle" aria-pressed={tab === 'session'} onClick={() => setSearchParams({ tab: tab === 'session' ? undefined : 'session', event: undefined })}>
+          <button type="button" className="toggle about" aria-pressed={tab === 'session'} onClick={() => setSearchParams({ tab: tab === 'session' ? undefined : 'session', event: undefined })}>
             In & out
           </button>
         )}
-        {(Object.keys(KINDS) as EventKind[]).map((kind) => {
+        <div className="kinds" role="group" aria-label="Kinds of events">
+          {(Object.keys(KINDS) as EventKind[]).map((kind) => {
           const { plural, className, Icon } = KINDS[kind];
           const many = countOf(session, [kind]);
           return many === 0 && !shown.includes(kind) ? null : (
@@ -86,7 +87,8 @@ export function SessionPage() {
               <Icon size={13} aria-hidden className="tl-icon" /> {plural} <span className="muted">{short(many)}</span>
             </button>
           );
-        })}
+          })}
+        </div>
         <input className="field search" type="search" aria-label="Search the timeline" placeholder="Search the timeline  /" value={search} onChange={({ target }) => setSearch(target.value)} />
       </div>
       <div className="session-body">
@@ -159,7 +161,7 @@ function SessionHeader({ session }: { session: SessionHead }) {
         </Fact>
         <Fact name="Tokens">
           <span title={`${count(session.promptTokens)} read, ${count(session.completionTokens)} written`}>
-            {short(session.totalTokens)} <span className="muted">({short(session.promptTokens)} in, {short(session.completionTokens)} out)</span>
+            {short(session.totalTokens)} <span className="muted token-parts">({short(session.promptTokens)} in, {short(session.completionTokens)} out)</span>
           </span>
         </Fact>
         <Fact name="Cost">
@@ -170,7 +172,7 @@ function SessionHeader({ session }: { session: SessionHead }) {
         </Fact>
         {session.errorCount > 0 && (
           <Fact name="Errors">
-            <span className="bad">{count(session.errorCount)}</span>
+            <span className="bad" title="Errors that were reported, and calls that failed">{count(session.errorCount)}</span>
           </Fact>
         )}
       </dl>

@@ -21,7 +21,7 @@ export const TimelineRow = memo(function TimelineRow({ row, top, from, to, selec
       </div>
     );
   }
-  const indent = { paddingLeft: `${12 + row.depth * 18}px` };
+  const indent = { paddingLeft: `calc(var(--indent) + ${row.depth * 18}px)` };
   if (row.kind === 'session') {
     const { session, open } = row;
     const Chevron = open ? ChevronDown : ChevronRight;

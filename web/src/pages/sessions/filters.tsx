@@ -23,12 +23,14 @@ export function Filters({ view, rows, onChange }: { view: View; rows: readonly S
   const more = [view.convo, view.meta, view.errors, view.from, view.to].filter(Boolean).length;
   return (
     <div className="filters" role="search">
-      <Written label="Search" className="field search" type="search" placeholder="Search name, input, output, ids…  /" value={view.q} onChange={(q) => set({ q })} />
-      {Object.entries(STATUSES).map(([status, { name }]) => (
-        <button key={status} type="button" className="toggle" aria-pressed={statuses.includes(status as Status)} onClick={() => toggle(status as Status)}>
-          {name}
-        </button>
-      ))}
+      <Written label="Search" className="field search" type="search" placeholder="Search  /" title="In name, input, output, summary and ids" value={view.q} onChange={(q) => set({ q })} />
+      <div className="toggles" role="group" aria-label="Status">
+        {Object.entries(STATUSES).map(([status, { name }]) => (
+          <button key={status} type="button" className="toggle" aria-pressed={statuses.includes(status as Status)} onClick={() => toggle(status as Status)}>
+            {name}
+          </button>
+        ))}
+      </div>
       <Written label="Agent" className="field name-filter" placeholder="Agent" value={view.agent} suggest={() => rows.map(({ agentName }) => agentName)} onChange={(agent) => set({ agent })} />
       <Written label="User" className="field name-filter" placeholder="User" value={view.user} suggest={() => rows.map(({ userId }) => userId)} onChange={(user) => set({ user })} />
       <select className="field" aria-label="Started" value={view.range ?? ''} onChange={({ target }) => set({ range: isRange(target.value) ? target.value : undefined, from: undefined, to: undefined })}>
@@ -40,7 +42,7 @@ export function Filters({ view, rows, onChange }: { view: View; rows: readonly S
         ))}
       </select>
       <Popover.Root>
-        <Popover.Trigger className="button">
+        <Popover.Trigger className="button more-filters">
           <SlidersHorizontal size={14} aria-hidden /> More{more > 0 && ` (${more})`}
         </Popover.Trigger>
         <Popover.Portal>
@@ -88,10 +90,10 @@ export function Filters({ view, rows, onChange }: { view: View; rows: readonly S
   );
 }
 
-type WrittenProps = { label: string; className: string; type?: string; placeholder: string; value: string | undefined; /** What may be meant: asked when one comes to the field. */ suggest?: () => readonly string[]; onChange: (value: string) => void };
+type WrittenProps = { label: string; className: string; type?: string; placeholder: string; title?: string; value: string | undefined; /** What may be meant: asked when one comes to the field. */ suggest?: () => readonly string[]; onChange: (value: string) => void };
 
 /** A field that passes on what was written once the writer pauses. */
-function Written({ label, className, type = 'text', placeholder, value = '', suggest, onChange }: WrittenProps) {
+function Written({ label, className, type = 'text', placeholder, title, value = '', suggest, onChange }: WrittenProps) {
   const [written, setWritten] = useState(value);
   const [seen, setSeen] = useState(value);
   const [passedOn, setPassedOn] = useState(value);
@@ -116,7 +118,7 @@ function Written({ label, className, type = 'text', placeholder, value = '', sug
   }, [written, passedOn]);
   return (
     <>
-      <input className={className} type={type} aria-label={label} placeholder={placeholder} value={written} list={suggest && id} onChange={({ target }) => setWritten(target.value)} autoComplete="off" spellCheck={false} onFocus={() => suggest && setSuggested([...new Set(suggest())].sort().slice(0, MOST_SUGGESTED))} />
+      <input className={className} type={type} aria-label={label} placeholder={placeholder} title={title} value={written} list={suggest && id} onChange={({ target }) => setWritten(target.value)} autoComplete="off" spellCheck={false} onFocus={() => suggest && setSuggested([...new Set(suggest())].sort().slice(0, MOST_SUGGESTED))} />
       {suggest && (
         <datalist id={id}>
           {suggested.map((option) => (
