@@ -11,7 +11,7 @@ import { Text } from '../../ui/text.tsx';
 import { Ago, Elapsed } from '../../ui/time.tsx';
 import type { SessionHead } from './documents.ts';
 import { EventDetail } from './event-detail.tsx';
-import { isKind, KINDS, summaryOf } from './kinds.ts';
+import { isKind, KINDS, wordsOf } from './kinds.ts';
 import { countOf, LiveTimeline } from './live-timeline.ts';
 import type { EventKind, Row } from './live-timeline.ts';
 import { SessionDetail } from './session-detail.tsx';
@@ -89,7 +89,7 @@ export function SessionPage() {
           );
           })}
         </div>
-        <input className="field search" type="search" aria-label="Search the timeline" placeholder="Search the timeline  /" value={search} onChange={({ target }) => setSearch(target.value)} />
+        <input className="field search" type="search" aria-label="Search the timeline" placeholder="Search the timeline  /" title="In names, reasons, errors and ids. What was sent and came back is searched where it is opened." value={search} onChange={({ target }) => setSearch(target.value)} />
       </div>
       <div className="session-body">
         {showTimeline && <Timeline key={timeline.key} timeline={timeline} rows={rows} selected={event} search={search} />}
@@ -99,14 +99,14 @@ export function SessionPage() {
   );
 }
 
-/** Rows that say it; what is still to be read cannot be known to. */
+/** Rows that say it, among those that have been read; the others join as they come. */
 function matching(rows: readonly Row[], search: string): readonly Row[] {
   const wanted = search.trim().toLowerCase();
   if (wanted === '') return rows;
   return rows.filter((row) => {
     if (row.kind === 'missing') return false;
-    const said = row.kind === 'session' ? [row.session.name, row.session.agentName] : Object.values(summaryOf(row.event));
-    return said.some((text) => text.toLowerCase().includes(wanted));
+    const said = row.kind === 'session' ? `${row.session.name}\n${row.session.agentName}\n${row.session.id}`.toLowerCase() : wordsOf(row.event);
+    return said.includes(wanted);
   });
 }
 
