@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { startApp } from '../../test/support/app.ts';
 import type { TestApp } from '../../test/support/app.ts';
@@ -24,11 +26,9 @@ describe('the list of sessions', () => {
       const snippet = await page.getByRole('tabpanel', { name: 'curl' }).innerText();
       expect(snippet).toContain(tenant.key);
       await whenLive(page);
-      // What the snippet says, run as it stands: its curl is the program.
-      const { spawn } = await import('node:child_process');
-      const ended = new Promise((resolve) => spawn('bash', ['-c', snippet], { stdio: 'ignore' }).on('exit', resolve));
+      const ended = once(spawn('bash', ['-c', snippet], { stdio: 'ignore' }), 'exit');
       await page.getByText('Hello', { exact: true }).waitFor();
-      expect(await ended).toBe(0);
+      expect(await ended).toEqual([0, null]);
       await expect.poll(() => namesInSight(page)).toEqual(['Hello']);
     });
   });
