@@ -19,7 +19,8 @@ import { Timeline } from './timeline.tsx';
 import './session.css';
 
 /** The timeline of a session; a new one for each session and choice of kinds. */
-function useTimeline(id: string, kinds: string): LiveTimeline | undefined {
+function useTimeline(id: string, kinds: string): { timeline: LiveTimeline | undefined; retry: () => void } {
+  const [attempt, setAttempt] = useState(0);
   const [timeline, setTimeline] = useState<LiveTimeline>();
   useEffect(() => {
     const next = new LiveTimeline(id, kinds.split(',').filter(isKind));
@@ -30,12 +31,12 @@ function useTimeline(id: string, kinds: string): LiveTimeline | undefined {
       unwatch();
       next.stop();
     };
-  }, [id, kinds]);
+  }, [id, kinds, attempt]);
   useSyncExternalStore(
     useCallback((watcher) => timeline?.watch(watcher) ?? (() => {}), [timeline]),
     () => timeline?.get() ?? 0,
   );
-  return timeline?.id === id ? timeline : undefined;
+  return { timeline: timeline?.id === id ? timeline : undefined, retry: () => setAttempt((before) => before + 1) };
 }
 
 const NO_ROWS: readonly Row[] = [];
@@ -45,7 +46,7 @@ export function SessionPage() {
   const { id } = useParams({ from: '/sessions/$id' });
   const { event, types = '', tab } = useSearch({ from: '/sessions/$id' });
   const navigate = useNavigate({ from: '/sessions/$id' });
-  const timeline = useTimeline(id, types);
+  const { timeline, retry } = useTimeline(id, types);
   const narrow = useNarrow();
   const [search, setSearch] = useState('');
   const all = timeline?.rows() ?? NO_ROWS;
@@ -59,7 +60,13 @@ export function SessionPage() {
     };
   }, [session]);
 
-  if (timeline?.fault && !session) return <div className="page"><Fault error={timeline.fault} /></div>;
+  if (timeline?.fault && !session)
+    return (
+      <div className="page">
+        <Fault error={timeline.fault} onRetry={retry} />
+        <Link to="/sessions">To the sessions</Link>
+      </div>
+    );
   if (!timeline || !session) return <div className="page" aria-busy="true" />;
 
   const setSearchParams = (change: { event?: string | undefined; types?: string | undefined; tab?: string | undefined }) => void navigate({ search: (before) => ({ ...before, ...change }), replace: true });
@@ -71,7 +78,7 @@ export function SessionPage() {
   return (
     <div className="session">
       <SessionHeader session={session} />
-      {timeline.fault && <Fault error={timeline.fault} />}
+      {timeline.fault && <Fault error={timeline.fault} onRetry={retry} />}
       <div className="session-tools">
         {narrow && (
           <button type="button" className="toggle about" aria-pressed={tab === 'session'} onClick={() => setSearchParams({ tab: tab === 'session' ? undefined : 'session', event: undefined })}>
