@@ -57,6 +57,8 @@ export default defineConfig({
         test: {
           name: 'web',
           include: ['web/test/**/*.test.ts'],
+          // As long as the browser's own waits: a page on a busy machine takes its time.
+          expect: { poll: { timeout: 15_000 } },
           provide: { flavour: 'embedded' },
           globalSetup: ['web/test/support/global-setup.ts'],
         },

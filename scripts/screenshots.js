@@ -50,7 +50,8 @@ try {
     await page.locator('[aria-busy=true]').first().waitFor({ state: 'detached' });
     await page.locator('.connection[data-state=live]').first().waitFor({ state: 'attached' });
     await look?.(page);
-    await page.waitForTimeout(300); // the charts' canvas
+    // What was laid out in the last frame has been drawn in this one, the charts' canvas too.
+    await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
     await page.screenshot({ path: join(root, 'docs', `dashboard-${name}.png`) });
     await context.close();
   }

@@ -8,8 +8,8 @@ import { AppError } from '../errors.ts';
 /** Where `npm run build` puts the page; the same from src/ and from dist/. */
 const FOLDER = fileURLToPath(new URL('../../web/dist/', import.meta.url));
 
-/** The page's own routes (web/src/routes.tsx): each is answered with the page, which then reads the address. */
-const PAGES = ['/', '/overview', '/sessions', '/sessions/:id', '/conversations', '/conversations/:id', '/agents', '/users', '/usage', '/settings'];
+/** The page's own routes, as web/src/routes.tsx has them: each is answered with the page, which then reads the address. */
+export const PAGES: readonly string[] = ['/', '/overview', '/sessions', '/sessions/:id', '/conversations', '/conversations/:id', '/agents', '/users', '/usage', '/settings'];
 
 /** No script or style but our own files, no address but our own, no frame around it. */
 const CONTENT_SECURITY_POLICY = {

@@ -5,7 +5,7 @@ import { SessionsPage } from './pages/sessions/sessions-page.tsx';
 import { Layout } from './shell/layout.tsx';
 import { NotFound, RouteFault } from './shell/faults.tsx';
 
-// The server answers each of these paths with the page (src/http/dashboard.ts names them too).
+// The server answers each of these paths with the page: PAGES in src/http/dashboard.ts, held to these by a test.
 
 const root = createRootRoute({ component: Layout, notFoundComponent: NotFound, errorComponent: RouteFault });
 

@@ -129,11 +129,12 @@ describe('in the browser', () => {
       expect(key).toMatch(/^sentrial_live_\w{43}$/);
       await page.keyboard.press('Escape');
       await page.getByRole('row', { name: /^reader/ }).waitFor();
+      await page.getByRole('dialog').waitFor({ state: 'detached' });
       expect(await page.content()).not.toContain(key);
 
       await visit({ url: server.url, key }, {}, async (other) => {
         await whenLive(other);
-        expect(await namesInSight(other)).toEqual(['mine']);
+        await expect.poll(() => namesInSight(other)).toEqual(['mine']);
         await page.getByRole('row', { name: /^reader/ }).getByRole('button', { name: 'Revoke' }).click();
         await page.getByRole('dialog').getByRole('button', { name: 'Revoke' }).click();
         await other.getByText('You are logged out').waitFor();

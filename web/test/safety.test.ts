@@ -35,7 +35,7 @@ describe('what agents and users say', () => {
       for (const path of pages) {
         await page.goto(server.url + path);
         await page.locator('[aria-busy=true]').first().waitFor({ state: 'detached' });
-        await expect.poll(() => page.locator('main').innerText(), { timeout: 10_000 }).toContain(path === '/overview' ? 'Top failing tools' : '<img src=x');
+        await expect.poll(() => page.locator('main').innerText()).toContain(path === '/overview' ? 'Top failing tools' : '<img src=x');
         const strange = await page.evaluate(() => {
           const elements = [...document.querySelectorAll('*')];
           return {
@@ -53,8 +53,7 @@ describe('what agents and users say', () => {
       }
       await page.goto(`${server.url}/sessions/${id}?event=${tool}`);
       const output = page.getByRole('group', { name: 'Output, content' });
-      await output.waitFor();
-      expect(await output.locator('.hidden-character').allInnerTexts()).toEqual(expect.arrayContaining(['ESC', 'BEL', 'BS', 'RLO', 'LRI', 'PDI', 'ZWSP']));
+      await expect.poll(() => output.locator('.hidden-character').allInnerTexts()).toEqual(expect.arrayContaining(['ESC', 'BEL', 'BS', 'RLO', 'LRI', 'PDI', 'ZWSP']));
     });
   });
 

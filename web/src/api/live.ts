@@ -88,21 +88,23 @@ export function disconnect(): void {
   become('idle');
 }
 
+/** How often it was lost: what one break began, the next one ends. */
+let breaks = 0;
+
 /** After a break: finds out how far each subscription has to come. */
 async function catchUp(): Promise<void> {
+  const number = ++breaks;
   become('catching up');
-  const late = setTimeout(caughtUp, CATCH_UP_WITHIN_MS);
+  setTimeout(() => number === breaks && caughtUp(), CATCH_UP_WITHIN_MS);
+  // Until that is known, nothing that comes can be the last of it.
+  for (const follower of followers) follower.target = Infinity;
   await Promise.all(
     Array.from(followers, async (follower) => {
-      follower.target = Number((await follower.newest().catch(() => undefined)) ?? 0);
+      const newest = Number((await follower.newest().catch(() => undefined)) ?? 0);
+      if (number === breaks) follower.target = newest;
     }),
   );
-  checkCaughtUp();
-  watchers.add(function stop() {
-    if (connection === 'catching up') return;
-    clearTimeout(late);
-    watchers.delete(stop);
-  });
+  if (number === breaks) checkCaughtUp();
 }
 
 function checkCaughtUp() {

@@ -1,6 +1,6 @@
 import { graphql } from './graphql.ts';
 import { follow } from './live.ts';
-import { request } from './request.ts';
+import { ApiError, request } from './request.ts';
 
 // That something changed, for what is asked again then: figures and lists without a stream of their own.
 
@@ -40,11 +40,13 @@ export function onSign(callback: () => void): () => void {
   return () => listeners.delete(callback);
 }
 
+const AGAIN_MS = 4_000;
+
 /** Begins to listen; returns how to end it. */
 export function listenForSigns(): () => void {
   const stopping = new AbortController();
   let stop = () => {};
-  void request(HEAD, {}, stopping.signal).then(
+  const begin = () => void request(HEAD, {}, stopping.signal).then(
     ({ viewer }) => {
       if (stopping.signal.aborted) return;
       stop = follow(
@@ -59,8 +61,13 @@ export function listenForSigns(): () => void {
         },
       );
     },
-    () => undefined, // a key that may not read; the pages say so
+    (error: unknown) => {
+      if (stopping.signal.aborted || (error instanceof ApiError && error.code === 'FORBIDDEN')) return; // a key that may not read; the pages say so
+      const timer = setTimeout(begin, AGAIN_MS);
+      stop = () => clearTimeout(timer);
+    },
   );
+  begin();
   return () => {
     stopping.abort();
     stop();

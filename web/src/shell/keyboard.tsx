@@ -13,6 +13,7 @@ const SHORTCUTS: readonly (readonly [keys: readonly string[], what: string])[] =
   [['g', 'a'], 'Agents'],
   [['g', 'u'], 'Users'],
   [['g', 't'], 'Tokens and cost'],
+  [['Home', 'End'], 'In a session: its start and its end'],
   [['f'], 'In a session: follow what is new'],
   [['?'], 'This help'],
 ];

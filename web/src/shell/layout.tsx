@@ -1,4 +1,4 @@
-import { Link, Outlet } from '@tanstack/react-router';
+import { Link, Outlet, useLocation } from '@tanstack/react-router';
 import { Activity, Bot, ChartNoAxesColumn, CircleHelp, Coins, LogOut, MessagesSquare, Monitor, Moon, Settings, Sun, Users } from 'lucide-react';
 import { Suspense, useEffect } from 'react';
 import { logout } from '../api/login.ts';
@@ -30,6 +30,11 @@ export function Layout() {
   const viewer = useViewer();
   const theme = useTheme();
   useEffect(listenForSigns, []);
+  const { pathname } = useLocation();
+  const page = PAGES.find(({ to }) => pathname.startsWith(to))?.name;
+  useEffect(() => {
+    document.title = page === undefined ? 'Sentrial' : `${page} · Sentrial`;
+  }, [page]);
   const ThemeIcon = THEME_ICONS[theme];
   return (
     <div className="shell">

@@ -18,6 +18,8 @@ type Props = {
   times: readonly number[];
   series: readonly Series[];
   format: (value: number) => string;
+  /** The same for the axis. Default: as `format` has it. */
+  axisFormat?: (value: number) => string;
   /** What stands beside the title when nothing is pointed at. */
   total?: string;
   /** How a bucket is named. */
@@ -26,10 +28,21 @@ type Props = {
   tickFormat: (time: number) => string;
 };
 
+/** A day that has several ticks is named at its first. */
+const namedOnce = (names: readonly string[]) => names.map((name, index) => (name === names[index - 1] ? '' : name));
+
 const HEIGHT = 168;
+/** With so many buckets, each has a dot of its own. */
+const FEW = 40;
+
+/** Where a line has dots: everywhere where there is room, and always at a value without neighbours, which is no line. */
+const dots: uPlot.Series.Points.Filter = ({ data }, index) => {
+  const values = data[index] ?? [];
+  return Array.from(values.keys()).filter((at) => values[at] != null && (values.length < FEW || (values[at - 1] == null && values[at + 1] == null)));
+};
 
 /** Figures over time. The values under the pointer stand in the legend; a table of them is there for screen readers. */
-export function Chart({ title, times, series, format, total, timeFormat, tickFormat }: Props) {
+export function Chart({ title, times, series, format, axisFormat = format, total, timeFormat, tickFormat }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot>(undefined);
   const dark = useDark();
@@ -50,15 +63,16 @@ export function Chart({ title, times, series, format, total, timeFormat, tickFor
       {
         width: element.clientWidth,
         height: HEIGHT,
+        padding: [8, 12, 0, 0],
         legend: { show: false },
         cursor: { y: false, points: { size: 6 }, drag: { x: false, y: false } },
         scales: { y: { range: (_, min, max) => [Math.min(0, min), max > 0 ? max * 1.08 : 1] } },
-        axes: [{ ...axis, size: 26, space: 64, values: (_, splits) => splits.map((time) => tickFormat(time * 1_000)) }, { ...axis, size: 58, values: (_, splits) => splits.map(format) }],
+        axes: [{ ...axis, size: 26, space: 64, values: (_, splits) => namedOnce(splits.map((time) => tickFormat(time * 1_000))) }, { ...axis, size: 58, values: (_, splits) => splits.map(axisFormat) }],
         series: [
           {},
           ...series.map(({ name, color, kind }): uPlot.Series => {
             const stroke = colour(color);
-            return kind === 'bars' ? { label: name, stroke, fill: stroke, width: 0, paths: uPlot.paths.bars!({ size: [0.7, 24] }), points: { show: false } } : { label: name, stroke, width: 1.6, spanGaps: false, points: { show: ({ data: [x] }) => x.length < 40, size: 4 } };
+            return kind === 'bars' ? { label: name, stroke, fill: stroke, width: 0, paths: uPlot.paths.bars!({ size: [0.7, 24] }), points: { show: false } } : { label: name, stroke, width: 1.6, spanGaps: false, points: { show: true, size: 4, fill: stroke, filter: dots } };
           }),
         ],
         hooks: { setCursor: [({ cursor }) => setPointed(cursor.idx ?? null)] },

@@ -10,15 +10,21 @@ export const short = (value: number) => (Math.abs(value) < 10_000 ? whole.format
 /** Of a share from 0 to 1. */
 export const share = (value: number | null | undefined) => (value == null ? '–' : percent.format(value));
 
-/** US dollars: cents from a dollar on, three significant digits below. */
+/** US dollars: cents from a dollar on, four decimals below, so that a column of them can be compared. */
 export function money(value: number | null | undefined): string {
   if (value == null) return '–';
   if (value === 0) return '$0';
-  if (Math.abs(value) >= 10_000) return `$${compact.format(value)}`;
-  if (Math.abs(value) >= 1) return `$${value.toLocaleString('en', { minimumFractionDigits: 2, maximumFractionDigits: 2 })}`;
-  if (Math.abs(value) < 0.000001) return '<$0.000001';
-  return `$${value.toLocaleString('en', { maximumSignificantDigits: 3, maximumFractionDigits: 8 })}`;
+  if (value < 0.0001) return '<$0.0001';
+  if (value >= 10_000) return `$${compact.format(value)}`;
+  const decimals = value < 1 ? 4 : 2;
+  return `$${value.toLocaleString('en', { minimumFractionDigits: decimals, maximumFractionDigits: decimals })}`;
 }
+
+/** US dollars as an axis has them: round figures, with no more decimals than they need. */
+export const dollars = (value: number) => `$${value >= 10_000 ? compact.format(value) : value.toLocaleString('en', { maximumFractionDigits: 8 })}`;
+
+/** 1 tool call, 2 tool calls. */
+export const counted = (value: number, what: string) => `${count(value)} ${what}${value === 1 ? '' : 's'}`;
 
 /** Milliseconds: 84 ms, 1.24 s, 3 m 05 s, 2 h 10 m, 3 d 4 h. */
 export function duration(ms: number | null | undefined): string {

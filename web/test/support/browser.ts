@@ -2,11 +2,10 @@ import { chromium } from 'playwright-core';
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, expect, inject, test } from 'vitest';
 import { removeFolder, temporaryFolder } from '../../../test/support/child.ts';
+import { CHROMIUM_ARGS } from './chromium.ts';
 
 // A real Chromium before the real server. Whatever a page does, it must not complain in its console, fail, break its
 // own Content-Security-Policy, or ask any other host for anything: that is checked after every visit.
-
-const ARGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--disable-dev-shm-usage'];
 
 /** A test that needs Chromium. */
 export const browserTest = inject('chromium') === undefined ? test.skip : test;
@@ -16,7 +15,7 @@ let running: Promise<Running> | undefined;
 
 async function launch(): Promise<Running> {
   const folder = await temporaryFolder('chromium');
-  const browser = await chromium.launch({ executablePath: inject('chromium')!, args: ARGS, env: { PATH: process.env['PATH'] ?? '', HOME: folder } });
+  const browser = await chromium.launch({ executablePath: inject('chromium')!, args: CHROMIUM_ARGS, env: { PATH: process.env['PATH'] ?? '', HOME: folder } });
   return {
     browser,
     stop: async () => {

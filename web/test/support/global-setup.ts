@@ -1,8 +1,7 @@
-import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import type { TestProject } from 'vitest/node';
-import { findOnPath } from '../../../test/support/binaries.ts';
 import { setup as setUpEmbedded } from '../../../test/support/global-setup-embedded.ts';
+import { findChromium } from './chromium.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -10,11 +9,6 @@ declare module 'vitest' {
     chromium: string | undefined;
   }
 }
-
-const NAMES = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome'];
-
-/** Chromium on the PATH, one that runs. */
-const findChromium = () => NAMES.map(findOnPath).find((file) => file !== undefined && spawnSync(file, ['--version']).status === 0);
 
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   if (!existsSync(new URL('../../dist/index.html', import.meta.url))) throw new Error('web/dist is missing: run `npm run build` first.');

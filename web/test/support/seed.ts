@@ -17,14 +17,14 @@ export async function seedSessions(server: TestApp, projectId: string, count: nu
   await pool.query('UPDATE project SET log_position = $2 WHERE id = $1', [projectId, count]);
 }
 
-/** Tool calls "tool-1" to "tool-<count>" of a session, after what the log of its project holds. */
-export async function seedEvents(server: TestApp, projectId: string, sessionId: string, count: number): Promise<void> {
+/** So many tool calls of a session, after what the log of its project holds: "tool-1" and so on, or from another number on. */
+export async function seedEvents(server: TestApp, projectId: string, sessionId: string, count: number, from = 1): Promise<void> {
   const { pool } = server.resources;
   await pool.query(
     `INSERT INTO event (project_id, position, id, session_id, event_type, tool_name, tool_input, status, duration_ms, created_at, bytes)
-     SELECT $1, p.log_position + n, 'ev-' || n, $2, 'tool_call', 'tool-' || n, jsonb_build_object('n', n), 'success', n % 300, now() - make_interval(secs => ($3::int - n) * 0.01), 200
+     SELECT $1, p.log_position + n, $2 || '-' || n + $4, $2, 'tool_call', 'tool-' || n + $4, jsonb_build_object('n', n), 'success', n % 300, now() - make_interval(secs => ($3::int - n) * 0.01), 200
      FROM project p, generate_series(1, $3::int) AS n WHERE p.id = $1`,
-    [projectId, sessionId, count],
+    [projectId, sessionId, count, from - 1],
   );
   await pool.query(
     `UPDATE session s SET event_count = event_count + $3, tool_call_count = tool_call_count + $3, last_event_at = now(), position = p.log_position + $3

@@ -1,9 +1,9 @@
 import { Link, useParams } from '@tanstack/react-router';
-import { ChevronRight } from 'lucide-react';
+import { ChevronLeft } from 'lucide-react';
 import { graphql } from '../../api/graphql.ts';
 import { request } from '../../api/request.ts';
 import { Fault } from '../../shell/faults.tsx';
-import { count, money, short } from '../../ui/format.ts';
+import { counted, money, short } from '../../ui/format.ts';
 import { StatusMark } from '../../ui/status.tsx';
 import { Text } from '../../ui/text.tsx';
 import { Ago, Elapsed } from '../../ui/time.tsx';
@@ -53,29 +53,32 @@ export function ConversationPage() {
   const { data, error, refetch } = useLiveQuery(['conversation', id], async (signal) => (await request(CONVERSATION, { id }, signal)).conversation);
   if (error) return <div className="page"><Fault error={error} onRetry={() => void refetch()} /></div>;
   if (!data) return <div className="page" aria-busy="true" />;
+  /** Who asked for a child session: the agent of the session that it belongs to. */
+  const agents = new Map(data.sessions.edges.map(({ node }) => [node.id, node.agentName]));
   return (
-    <div className="page">
+    <div className="page conversation">
       <nav className="crumbs muted" aria-label="Where this is">
+        <ChevronLeft size={12} aria-hidden />
         <Link to="/conversations">Conversations</Link>
-        <ChevronRight size={12} aria-hidden />
       </nav>
       <div className="page-head">
         <h1><Text>{data.convoId}</Text></h1>
         <span className="muted">
-          {count(data.sessionCount)} sessions · {short(data.totalTokens)} tokens · {money(data.cost)} · <Ago at={data.lastAt} />
+          {counted(data.sessionCount, 'session')} · {short(data.totalTokens)} tokens · {money(data.cost)} · <Ago at={data.lastAt} />
         </span>
       </div>
       <ol className="thread">
         {data.sessions.edges.map(({ node }) => (
           <li key={node.id} className={node.parentSessionId === null ? 'turn' : 'turn turn-child'}>
-            {node.userInput != null && <Said by={node.userId} className="said-user" what={node.userInput} />}
+            {node.userInput != null &&
+              (node.parentSessionId === null ? <Said by={node.userId} className="said-user" what={node.userInput} /> : <Said by={agents.get(node.parentSessionId) ?? 'the agent'} className="said-agent" what={node.userInput} />)}
             <div className="turn-run">
               <StatusMark status={node.status} small />
               <Link to="/sessions/$id" params={{ id: node.id }} search={{}}>
                 <Text limit={80}>{node.name}</Text>
               </Link>
               <span className="muted">
-                {count(node.toolCallCount)} tool calls · <Elapsed session={node} /> · {money(node.estimatedCost)} · <Ago at={node.createdAt} />
+                {counted(node.toolCallCount, 'tool call')} · <Elapsed session={node} /> · {money(node.estimatedCost)} · <Ago at={node.createdAt} />
               </span>
             </div>
             {node.assistantOutput != null && <Said by={node.agentName} className="said-agent" what={node.assistantOutput} />}

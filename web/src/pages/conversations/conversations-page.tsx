@@ -1,13 +1,14 @@
-import { useInfiniteQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { graphql } from '../../api/graphql.ts';
 import { request } from '../../api/request.ts';
 import { Fault } from '../../shell/faults.tsx';
+import { DataTable } from '../../ui/data-table.tsx';
 import { count, money, short } from '../../ui/format.ts';
+import { plainly } from '../../ui/plain-text.ts';
 import { Text } from '../../ui/text.tsx';
 import { Ago } from '../../ui/time.tsx';
-import { useSigns } from '../use-live-query.ts';
-import '../../ui/data-table.css';
+import { MoreButton } from '../more-button.tsx';
+import { usePages } from '../use-pages.ts';
 
 const CONVERSATIONS = graphql(`
   query Conversations($after: String) {
@@ -37,40 +38,23 @@ const CONVERSATIONS = graphql(`
   }
 `);
 
+const COLUMNS = ['Conversation', 'Users', 'Agents', { number: 'Sessions' }, { number: 'Failed' }, { number: 'Tokens' }, { number: 'Cost' }, 'Last activity'];
+
 /** Conversations, the one that went on last first. */
 export function ConversationsPage() {
-  useSigns(['conversations']);
-  const { data, error, refetch, hasNextPage, fetchNextPage, isFetchingNextPage } = useInfiniteQuery({
-    queryKey: ['conversations'],
-    queryFn: async ({ signal, pageParam }) => (await request(CONVERSATIONS, { after: pageParam }, signal)).conversations,
-    initialPageParam: null as string | null,
-    getNextPageParam: ({ pageInfo }) => (pageInfo.hasNextPage ? pageInfo.endCursor : undefined),
-  });
-  const conversations = (data?.pages ?? []).flatMap(({ edges }) => edges.map(({ node }) => node));
+  const pages = usePages(['conversations'], async (after, signal) => (await request(CONVERSATIONS, { after }, signal)).conversations);
+  const { nodes, error, retry } = pages;
   return (
-    <div className="page" aria-busy={!data}>
+    <div className="page" aria-busy={!nodes && !error}>
       <div className="page-head">
         <h1>Conversations</h1>
       </div>
-      {error && <Fault error={error} onRetry={() => void refetch()} />}
-      {data && conversations.length === 0 && <div className="empty">No session has a conversation id. Sessions that share a convoId are read here as one thread.</div>}
-      {conversations.length > 0 && (
-        <div className="panel table-box" tabIndex={0}>
-          <table className="data">
-            <thead>
-              <tr>
-                <th scope="col">Conversation</th>
-                <th scope="col">Users</th>
-                <th scope="col">Agents</th>
-                <th scope="col" className="number">Sessions</th>
-                <th scope="col" className="number">Failed</th>
-                <th scope="col" className="number">Tokens</th>
-                <th scope="col" className="number">Cost</th>
-                <th scope="col">Last activity</th>
-              </tr>
-            </thead>
-            <tbody>
-              {conversations.map((each) => (
+      {error && <Fault error={error} onRetry={retry} />}
+      {nodes?.length === 0 && <div className="empty">No session has a conversation id. Sessions that share a convoId are read here as one thread.</div>}
+      {nodes && nodes.length > 0 && (
+        <div className="panel">
+          <DataTable label="Conversations" columns={COLUMNS}>
+              {nodes.map((each) => (
                 <tr key={each.convoId}>
                   <th scope="row">
                     <Link to="/conversations/$id" params={{ id: each.convoId }}>
@@ -86,24 +70,24 @@ export function ConversationsPage() {
                   <td><Ago at={each.lastAt} /></td>
                 </tr>
               ))}
-            </tbody>
-          </table>
+          </DataTable>
         </div>
       )}
-      {hasNextPage && (
-        <button type="button" className="button" disabled={isFetchingNextPage} onClick={() => void fetchNextPage()}>
-          More
-        </button>
-      )}
+      <MoreButton {...pages} />
     </div>
   );
 }
 
+/** The first by name, and how many more; all of them on hover. */
 function Names({ names }: { names: readonly string[] }) {
+  const [first] = names;
+  if (first === undefined) return null;
   return (
-    <>
-      <Text limit={40}>{names.slice(0, 2).join(', ')}</Text>
-      {names.length > 2 && <span className="muted"> +{names.length - 2}</span>}
-    </>
+    <span className="names" title={plainly(names.join(', '))}>
+      <span className="cut">
+        <Text limit={40}>{first}</Text>
+      </span>
+      {names.length > 1 && <span className="muted">+{names.length - 1}</span>}
+    </span>
   );
 }

@@ -1,12 +1,9 @@
-import { useInfiniteQuery } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { graphql } from '../../api/graphql.ts';
 import { request } from '../../api/request.ts';
-import { Fault } from '../../shell/faults.tsx';
-import { RangeSelect } from '../range-select.tsx';
 import { rangeUpTo } from '../range.ts';
-import { useSigns } from '../use-live-query.ts';
-import { NamesTable } from './names-table.tsx';
+import { usePages } from '../use-pages.ts';
+import { NamesPage } from './names-page.tsx';
 
 const AGENTS = graphql(`
   query Agents($range: TimeRangeInput!, $after: String) {
@@ -39,31 +36,17 @@ const AGENTS = graphql(`
   }
 `);
 
-/** The agents of a time, by name. */
 export function AgentsPage() {
   const { range = '30d' } = useSearch({ from: '/agents' });
   const navigate = useNavigate({ from: '/agents' });
-  useSigns(['agents', range]);
-  const { data, error, refetch, hasNextPage, fetchNextPage, isFetchingNextPage } = useInfiniteQuery({
-    queryKey: ['agents', range],
-    queryFn: async ({ signal, pageParam }) => (await request(AGENTS, { range: rangeUpTo(range, Date.now()), after: pageParam }, signal)).agents,
-    initialPageParam: null as string | null,
-    getNextPageParam: ({ pageInfo }) => (pageInfo.hasNextPage ? pageInfo.endCursor : undefined),
-  });
-  const rows = (data?.pages ?? []).flatMap(({ edges }) => edges.map(({ node }) => ({ name: node.agentName, search: { agent: node.agentName, range }, figures: node })));
+  const pages = usePages(['agents', range], async (after, signal) => (await request(AGENTS, { range: rangeUpTo(range, Date.now()), after }, signal)).agents);
   return (
-    <div className="page" aria-busy={!data}>
-      <div className="page-head">
-        <h1>Agents</h1>
-        <RangeSelect value={range} onChange={(next) => void navigate({ search: { range: next }, replace: true })} />
-      </div>
-      {error && <Fault error={error} onRetry={() => void refetch()} />}
-      {data && (rows.length === 0 ? <div className="empty">No agent in this time.</div> : <NamesTable what="Agent" rows={rows} />)}
-      {hasNextPage && (
-        <button type="button" className="button" disabled={isFetchingNextPage} onClick={() => void fetchNextPage()}>
-          More
-        </button>
-      )}
-    </div>
+    <NamesPage
+      what="Agent"
+      range={range}
+      onRange={(next) => void navigate({ search: { range: next }, replace: true })}
+      pages={pages}
+      rowOf={(node) => ({ name: node.agentName, search: { agent: node.agentName, range }, figures: node })}
+    />
   );
 }

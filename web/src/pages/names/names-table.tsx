@@ -1,10 +1,10 @@
 import { Link } from '@tanstack/react-router';
 import { count, duration, money, share, short } from '../../ui/format.ts';
+import { DataTable } from '../../ui/data-table.tsx';
 import { Sparkline } from '../../ui/sparkline.tsx';
 import { Text } from '../../ui/text.tsx';
 import { Ago } from '../../ui/time.tsx';
 import type { View } from '../sessions/view.ts';
-import '../../ui/data-table.css';
 
 export type NameFigures = {
   runs: number;
@@ -18,27 +18,15 @@ export type NameFigures = {
   trend: readonly { runs: number }[];
 };
 
+export type NameRow = { name: string; search: View; figures: NameFigures };
+
+const figures = ['Runs', 'Running', 'Success', 'p50', 'p95', 'p99', 'Tokens', 'Cost'].map((number) => ({ number }));
+
 /** Agents or users, each with its figures and its trend. */
-export function NamesTable({ what, rows }: { what: 'Agent' | 'User'; rows: readonly { name: string; search: View; figures: NameFigures }[] }) {
+export function NamesTable({ what, rows }: { what: 'Agent' | 'User'; rows: readonly NameRow[] }) {
   return (
-    <div className="panel table-box" tabIndex={0}>
-      <table className="data">
-        <thead>
-          <tr>
-            <th scope="col">{what}</th>
-            <th scope="col" className="number">Runs</th>
-            <th scope="col" className="number">Running</th>
-            <th scope="col" className="number">Success</th>
-            <th scope="col" className="number">p50</th>
-            <th scope="col" className="number">p95</th>
-            <th scope="col" className="number">p99</th>
-            <th scope="col" className="number">Tokens</th>
-            <th scope="col" className="number">Cost</th>
-            <th scope="col">Last seen</th>
-            <th scope="col">Runs per day</th>
-          </tr>
-        </thead>
-        <tbody>
+    <div className="panel">
+      <DataTable label={`${what}s`} columns={[what, ...figures, 'Last seen', 'Runs per day']}>
           {rows.map(({ name, search, figures }) => (
             <tr key={name}>
               <th scope="row">
@@ -66,8 +54,7 @@ export function NamesTable({ what, rows }: { what: 'Agent' | 'User'; rows: reado
               </td>
             </tr>
           ))}
-        </tbody>
-      </table>
+      </DataTable>
     </div>
   );
 }

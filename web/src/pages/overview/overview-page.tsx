@@ -4,7 +4,8 @@ import { graphql } from '../../api/graphql.ts';
 import { request } from '../../api/request.ts';
 import { Fault } from '../../shell/faults.tsx';
 import { Chart } from '../../ui/chart.tsx';
-import { count, duration, money, share, short } from '../../ui/format.ts';
+import { TablePanel } from '../../ui/data-table.tsx';
+import { count, dollars, duration, money, share, short } from '../../ui/format.ts';
 import { Text } from '../../ui/text.tsx';
 import { Ago } from '../../ui/time.tsx';
 import { bucketTime, tickTime } from '../bucket-time.ts';
@@ -12,7 +13,6 @@ import { RangeSelect } from '../range-select.tsx';
 import { RANGES, rangeUpTo } from '../range.ts';
 import { Start } from '../start/start.tsx';
 import { useLiveQuery } from '../use-live-query.ts';
-import '../../ui/data-table.css';
 
 const OVERVIEW = graphql(`
   query Overview($range: TimeRangeInput!, $interval: MetricsInterval!) {
@@ -25,6 +25,8 @@ const OVERVIEW = graphql(`
         successRate
         errors
         cost
+        promptTokens
+        completionTokens
         totalTokens
         durationMs {
           p50
@@ -66,6 +68,7 @@ const OVERVIEW = graphql(`
 `);
 
 const SHOWN_TOOLS = 8;
+const TOOL_COLUMNS = ['Tool', { number: 'Failed' }, { number: 'Calls' }, { number: 'Error rate' }, { number: 'p50' }, { number: 'p95' }, 'Last used'];
 
 /** How things stand: counters and charts of a time, which follow what happens. */
 export function OverviewPage() {
@@ -79,7 +82,7 @@ export function OverviewPage() {
   const named = { timeFormat: bucketTime(range), tickFormat: tickTime(range) };
   const failing = (data?.toolStats ?? []).filter(({ errors }) => errors > 0).sort((a, b) => b.errors - a.errors).slice(0, SHOWN_TOOLS);
   return (
-    <div className="page" aria-busy={!data}>
+    <div className="page" aria-busy={!data && !error}>
       <div className="page-head">
         <h1>Overview</h1>
         <RangeSelect value={range} onChange={(next) => void navigate({ search: { range: next }, replace: true })} />
@@ -90,7 +93,7 @@ export function OverviewPage() {
         <Stat name="Success" more={totals ? `${count(totals.completed)} completed` : ' '}>{totals && share(totals.successRate)}</Stat>
         <Stat name="Failures" more={totals ? `${count(totals.errors)} errors` : ' '}>{totals && <span className={totals.failures > 0 ? 'bad' : undefined}>{short(totals.failures)}</span>}</Stat>
         <Stat name="Duration, p50" more={totals?.durationMs ? `p95 ${duration(totals.durationMs.p95)} · p99 ${duration(totals.durationMs.p99)}` : ' '}>{totals && duration(totals.durationMs?.p50)}</Stat>
-        <Stat name="Tokens" more=" ">{totals && short(totals.totalTokens)}</Stat>
+        <Stat name="Tokens" more={totals ? `${short(totals.promptTokens)} in · ${short(totals.completionTokens)} out` : ' '}>{totals && short(totals.totalTokens)}</Stat>
         <Stat name="Cost" more={totals && totals.runs > 0 ? `${money(totals.cost / totals.runs)} a run` : ' '}>{totals && money(totals.cost)}</Stat>
       </dl>
       <div className="grid">
@@ -100,51 +103,24 @@ export function OverviewPage() {
           times={times}
           {...named}
           format={duration}
-          series={(['p50', 'p95', 'p99'] as const).map((name, index) => ({ name, color: ['--good', '--decision-bar', '--error-bar'][index]!, values: buckets.map(({ durationMs }) => durationMs?.[name] ?? null) }))}
+          series={(['p50', 'p95', 'p99'] as const).map((name, index) => ({ name, color: ['--p50', '--p95', '--p99'][index]!, values: buckets.map(({ durationMs }) => durationMs?.[name] ?? null) }))}
         />
-        <Chart title="Cost" times={times} {...named} format={money} series={[{ name: 'US dollars', color: '--decision-bar', kind: 'bars', values: buckets.map(({ cost }) => cost) }]} />
-        <Chart title="Tokens" times={times} {...named} format={short} series={[{ name: 'Read', color: '--llm-bar', values: buckets.map(({ promptTokens }) => promptTokens) }, { name: 'Written', color: '--tool-bar', values: buckets.map(({ completionTokens }) => completionTokens) }]} />
+        <Chart title="Cost" times={times} {...named} format={money} axisFormat={dollars} series={[{ name: 'US dollars', color: '--cost-bar', kind: 'bars', values: buckets.map(({ cost }) => cost) }]} />
+        <Chart title="Tokens" times={times} {...named} format={short} series={[{ name: 'Read', color: '--llm-bar', values: buckets.map(({ promptTokens }) => promptTokens) }, { name: 'Written', color: '--written-bar', values: buckets.map(({ completionTokens }) => completionTokens) }]} />
       </div>
-      <section className="panel">
-        <div className="panel-head">
-          <h2>Top failing tools</h2>
-          <Link to="/sessions" search={{ errors: 'yes', range }}>
-            Sessions with errors
-          </Link>
-        </div>
-        {failing.length === 0 ? (
-          <div className="empty">{data ? 'No tool call failed in this time.' : ' '}</div>
-        ) : (
-          <div className="table-box" tabIndex={0}>
-            <table className="data">
-              <thead>
-                <tr>
-                  <th scope="col">Tool</th>
-                  <th scope="col" className="number">Failed</th>
-                  <th scope="col" className="number">Calls</th>
-                  <th scope="col" className="number">Error rate</th>
-                  <th scope="col" className="number">p50</th>
-                  <th scope="col" className="number">p95</th>
-                  <th scope="col">Last used</th>
-                </tr>
-              </thead>
-              <tbody>
-                {failing.map((tool) => (
-                  <tr key={tool.toolName}>
-                    <th scope="row"><Text>{tool.toolName ?? 'unnamed'}</Text></th>
-                    <td className="number bad">{count(tool.errors)}</td>
-                    <td className="number">{count(tool.calls)}</td>
-                    <td className="number">{share(tool.errorRate)}</td>
-                    <td className="number">{duration(tool.durationMs?.p50)}</td>
-                    <td className="number">{duration(tool.durationMs?.p95)}</td>
-                    <td>{tool.lastUsedAt && <Ago at={tool.lastUsedAt} />}</td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </div>
-        )}
-      </section>
+      <TablePanel title="Top failing tools" aside={<Link to="/sessions" search={{ errors: 'yes', range }}>Sessions with errors</Link>} columns={TOOL_COLUMNS} empty={data ? 'No tool call failed in this time.' : ''}>
+        {failing.map((tool) => (
+          <tr key={tool.toolName}>
+            <th scope="row"><Text>{tool.toolName ?? 'unnamed'}</Text></th>
+            <td className="number bad">{count(tool.errors)}</td>
+            <td className="number">{count(tool.calls)}</td>
+            <td className="number">{share(tool.errorRate)}</td>
+            <td className="number">{duration(tool.durationMs?.p50)}</td>
+            <td className="number">{duration(tool.durationMs?.p95)}</td>
+            <td>{tool.lastUsedAt && <Ago at={tool.lastUsedAt} />}</td>
+          </tr>
+        ))}
+      </TablePanel>
     </div>
   );
 }

@@ -81,8 +81,8 @@ export const SESSION = graphql(
             }
           }
           pageInfo {
-            endCursor
             hasNextPage
+            hasPreviousPage
           }
         }
         children(first: 200) {
@@ -98,36 +98,20 @@ export const SESSION = graphql(
   [SESSION_HEAD, EVENT_ROW, SESSION_ROW],
 );
 
-export const EVENTS_AFTER = graphql(
+/** Events after a place in the log, or before one. */
+export const EVENT_PAGE = graphql(
   `
-    query EventsAfter($id: ID!, $types: [EventType!], $first: Int!, $after: String) {
+    query EventPage($id: ID!, $types: [EventType!], $first: Int, $after: String, $last: Int, $before: String) {
       session(id: $id) {
-        events(first: $first, after: $after, filter: { types: $types }) {
+        events(first: $first, after: $after, last: $last, before: $before, filter: { types: $types }) {
           edges {
             node {
               ...EventRow
             }
           }
           pageInfo {
-            endCursor
             hasNextPage
-          }
-        }
-      }
-    }
-  `,
-  [EVENT_ROW],
-);
-
-export const LAST_EVENTS = graphql(
-  `
-    query LastEvents($id: ID!, $types: [EventType!], $last: Int!) {
-      session(id: $id) {
-        events(last: $last, filter: { types: $types }) {
-          edges {
-            node {
-              ...EventRow
-            }
+            hasPreviousPage
           }
         }
       }

@@ -31,6 +31,19 @@ export function summaryOf(event: EventRow): { title: string; more: string } {
   }
 }
 
+const words = new WeakMap<EventRow, string>();
+
+/** All that a row knows of its event, in lower case, for the search. */
+export function wordsOf(event: EventRow): string {
+  const known = words.get(event);
+  if (known !== undefined) return known;
+  const { title } = summaryOf(event);
+  const why = 'reasoning' in event ? event.reasoning : 'errorMessage' in event ? event.errorMessage : JSON.stringify(event.toolError);
+  const found = [KINDS[event.eventType].name, title, why, event.id].join('\n').toLowerCase();
+  words.set(event, found);
+  return found;
+}
+
 /** The message of an error as agents send it: text, or an object with a message. */
 export function errorText(error: unknown): string {
   if (error !== null && typeof error === 'object' && 'message' in error) return oneLine(error.message);

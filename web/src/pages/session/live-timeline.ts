@@ -1,10 +1,12 @@
 import { follow } from '../../api/live.ts';
 import { ApiError, request } from '../../api/request.ts';
 import type { SessionRow } from '../sessions/documents.ts';
-import { EVENTS, EVENTS_AFTER, LAST_EVENTS, NEWEST_EVENT, SESSION, SESSION_CHANGES } from './documents.ts';
+import { EVENT_PAGE, EVENTS, NEWEST_EVENT, SESSION, SESSION_CHANGES } from './documents.ts';
 import type { EventRow, SessionHead } from './documents.ts';
+import { EventLines, startOf } from './event-lines.ts';
+import type { EventLine } from './event-lines.ts';
+import { EventPages } from './event-pages.ts';
 
-const PAGE = 200;
 const FIRST_PAGE = 100;
 
 /** Live events are shown at once for the eye, pages in the background now and then. */
@@ -14,16 +16,9 @@ const FILLING_MS = 200;
 export type EventKind = EventRow['eventType'];
 
 /** A row: an event, a session that this one started, or an event that is still to be read. */
-export type Row = EventLine | { kind: 'session'; session: SessionRow; depth: number; open: boolean; timeline: LiveTimeline | undefined } | typeof MISSING;
-type EventLine = { kind: 'event'; event: EventRow; depth: number };
-
-const MISSING = { kind: 'missing' } as const;
-
-const DEEPEST = 8;
-
-export const startOf = (event: EventRow) => endOf(event) - (event.durationMs ?? 0);
-export const endOf = (event: EventRow) => Date.parse(event.clientTimestamp ?? event.createdAt);
-export const hasFailed = (event: EventRow) => event.__typename === 'ErrorEvent' || ('status' in event && event.status === 'error') || ('toolError' in event && event.toolError != null);
+export type Row = EventLine | { kind: 'session'; session: SessionRow; depth: number; open: boolean; timeline: LiveTimeline | undefined } | Missing;
+/** `index` is its number among the events of its timeline, from 0. */
+type Missing = { kind: 'missing'; index: number; of: LiveTimeline };
 
 /** How many events of these kinds a session has. */
 export function countOf(session: SessionHead, kinds: readonly EventKind[]): number {
@@ -39,9 +34,9 @@ export function countOf(session: SessionHead, kinds: readonly EventKind[]): numb
 }
 
 /**
- * The events of a session in order, from the first on: a page at once, the others in the background, and what
- * happens meanwhile live. The session is read with its place in the log; what is later comes by subscription after
- * that place, what is earlier by pages up to it. So no event is missed, and none comes twice.
+ * A session, its events in order and the sessions that it started: a page at once, the others in the background, and
+ * what happens meanwhile live. The session is read with its place in the log; what is later comes by subscription
+ * after that place, what is earlier by pages up to it. So no event is missed, and none comes twice.
  */
 export class LiveTimeline {
   session: SessionHead | undefined;
@@ -54,16 +49,10 @@ export class LiveTimeline {
   /** Of this session and choice of kinds. */
   readonly key: string;
   readonly #kinds: readonly EventKind[];
-  readonly #head: EventLine[] = [];
-  #tail: EventLine[] = [];
+  readonly #lines = new EventLines();
+  #pages: EventPages | undefined;
+  readonly #missing: Missing[] = [];
   readonly #live: EventLine[] = [];
-  /** How deep an event stands under those it belongs to. */
-  readonly #depths = new Map<string, number>();
-  /** Events by pages, those not read yet too. */
-  #paged = 0;
-  #base = 0;
-  #from = Infinity;
-  #to = -Infinity;
   readonly #children = new Map<string, SessionRow>();
   readonly #opened = new Map<string, LiveTimeline>();
   readonly #watchers = new Set<() => void>();
@@ -72,7 +61,6 @@ export class LiveTimeline {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #changesAt = 0;
   #rows: { version: number; rows: Row[] } | undefined;
-  #tailWanted = false;
 
   constructor(id: string, kinds: readonly EventKind[]) {
     this.id = id;
@@ -94,14 +82,25 @@ export class LiveTimeline {
       if (!session) throw new ApiError('NOT_FOUND', `No session "${this.id}" in this project`);
       const { events, children, ...head } = session;
       this.session = head;
-      this.#base = Number(head.cursor);
-      this.#paged = countOf(head, this.#kinds);
       for (const { node } of children.edges) this.#children.set(node.id, node);
-      this.#append(events.edges.map(({ node }) => node));
+      const pageOf = ({ edges, pageInfo }: typeof events) => ({ events: edges.map(({ node }) => node), pageInfo });
+      const pages = new EventPages({
+        total: countOf(head, this.#kinds),
+        upTo: Number(head.cursor),
+        lineOf: this.#lines.lineOf,
+        read: async (page) => {
+          const answer = await request(EVENT_PAGE, { ...variables, ...page }, signal);
+          if (!answer.session) throw new ApiError('NOT_FOUND', 'This session was deleted');
+          return pageOf(answer.session.events);
+        },
+      });
+      this.#pages = pages;
+      pages.takeAfter(0, pageOf(events));
       this.#changed();
       this.#followAll(head.cursor);
-      if (head.status === 'ACTIVE' && events.pageInfo.hasNextPage) await this.#readTail();
-      await this.#readOn(events.pageInfo);
+      if (head.status === 'ACTIVE') this.want(countOf(head, this.#kinds) - 1);
+      await pages.readAll(() => this.#soon(FILLING_MS));
+      this.#changed();
     } catch (error) {
       if (signal.aborted) return;
       this.fault = error as Error;
@@ -116,11 +115,9 @@ export class LiveTimeline {
     clearTimeout(this.#timer);
   }
 
-  /** Reads the last events first, when one looks there before the pages have come so far. */
-  wantTail(): void {
-    if (this.#tailWanted || this.#missing() < PAGE) return;
-    this.#tailWanted = true;
-    void this.#readTail().catch(() => undefined); // the pages come all the same
+  /** Reads what is missing around an event first, because one looks there. */
+  want(index: number): void {
+    this.#pages?.readAt(index, () => this.#changed()).catch(() => undefined); // it comes with the others all the same
   }
 
   /** Shows or hides what a child session did, in its place. */
@@ -145,8 +142,13 @@ export class LiveTimeline {
     if (!this.session) return { from: 0, to: 1 };
     const begun = Date.parse(this.session.createdAt);
     const ended = this.session.completedAt ? Date.parse(this.session.completedAt) : begun;
-    const from = Math.min(begun, this.#from);
-    return { from, to: Math.max(ended, this.#to, from + 1) };
+    const from = Math.min(begun, this.#lines.from);
+    return { from, to: Math.max(ended, this.#lines.to, from + 1) };
+  }
+
+  /** Whether every event up to now has been read. */
+  get isComplete(): boolean {
+    return this.#pages?.isComplete ?? false;
   }
 
   /** Every row, in order. */
@@ -157,8 +159,6 @@ export class LiveTimeline {
     this.#rows = { version: this.version, rows };
     return rows;
   }
-
-  #missing = () => Math.max(0, this.#paged - this.#head.length - this.#tail.length);
 
   #addRows(rows: Row[], depth: number): void {
     const children = [...this.#children.values()].sort((a, b) => Date.parse(a.createdAt) - Date.parse(b.createdAt));
@@ -177,49 +177,12 @@ export class LiveTimeline {
         rows.push(depth === 0 ? line : { ...line, depth: depth + line.depth });
       }
     };
-    addEvents(this.#head);
-    for (let missing = this.#missing(); missing > 0; missing--) rows.push(MISSING);
-    addEvents(this.#tail);
+    for (const part of this.#pages?.parts() ?? []) {
+      if ('lines' in part) addEvents(part.lines);
+      else for (let index = part.at; index < part.at + part.missing; index++) rows.push((this.#missing[index] ??= { kind: 'missing', index, of: this }));
+    }
     addEvents(this.#live);
     addChildrenUntil(Infinity);
-  }
-
-  #append(events: readonly EventRow[], to = this.#head): void {
-    for (const event of events) {
-      if (to !== this.#live && Number(event.cursor) > this.#base) continue; // comes live
-      const parentDepth = event.parentEventId === null ? undefined : this.#depths.get(event.parentEventId);
-      const depth = parentDepth === undefined ? 0 : Math.min(DEEPEST, parentDepth + 1);
-      this.#depths.set(event.id, depth);
-      to.push({ kind: 'event', event, depth });
-      this.#from = Math.min(this.#from, startOf(event));
-      this.#to = Math.max(this.#to, endOf(event));
-    }
-  }
-
-  async #readOn(page: { endCursor: string | null; hasNextPage: boolean }): Promise<void> {
-    const { signal } = this.#stopping;
-    while (page.hasNextPage && this.#missing() > 0 && !signal.aborted) {
-      const { session } = await request(EVENTS_AFTER, { id: this.id, types: this.#kinds.length > 0 ? [...this.#kinds] : null, first: PAGE, after: page.endCursor }, signal);
-      if (!session) return;
-      page = session.events.pageInfo;
-      const firstOfTail = this.#tail[0];
-      const events = session.events.edges.map(({ node }) => node);
-      this.#append(firstOfTail ? events.filter(({ cursor }) => Number(cursor) < Number(firstOfTail.event.cursor)) : events);
-      this.#soon(FILLING_MS);
-    }
-    // Nothing more is to come, whatever the count said.
-    this.#paged = this.#head.length + this.#tail.length;
-    this.#changed();
-  }
-
-  async #readTail(): Promise<void> {
-    this.#tailWanted = true;
-    const { session } = await request(LAST_EVENTS, { id: this.id, types: this.#kinds.length > 0 ? [...this.#kinds] : null, last: PAGE }, this.#stopping.signal);
-    const last = Number(this.#head.at(-1)?.event.cursor ?? 0);
-    const tail: EventLine[] = [];
-    this.#append((session?.events.edges ?? []).map(({ node }) => node).filter(({ cursor }) => Number(cursor) > last), tail);
-    this.#tail = tail;
-    this.#changed();
   }
 
   #followAll(after: string): void {
@@ -234,7 +197,7 @@ export class LiveTimeline {
         {
           newest,
           next: ({ events: { cursor, event } }) => {
-            this.#append([event], this.#live);
+            this.#live.push(this.#lines.lineOf(event));
             this.arrivals += 1;
             this.#soon();
             return cursor;

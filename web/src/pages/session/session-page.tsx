@@ -11,7 +11,7 @@ import { Text } from '../../ui/text.tsx';
 import { Ago, Elapsed } from '../../ui/time.tsx';
 import type { SessionHead } from './documents.ts';
 import { EventDetail } from './event-detail.tsx';
-import { isKind, KINDS, summaryOf } from './kinds.ts';
+import { isKind, KINDS, wordsOf } from './kinds.ts';
 import { countOf, LiveTimeline } from './live-timeline.ts';
 import type { EventKind, Row } from './live-timeline.ts';
 import { SessionDetail } from './session-detail.tsx';
@@ -19,7 +19,8 @@ import { Timeline } from './timeline.tsx';
 import './session.css';
 
 /** The timeline of a session; a new one for each session and choice of kinds. */
-function useTimeline(id: string, kinds: string): LiveTimeline | undefined {
+function useTimeline(id: string, kinds: string): { timeline: LiveTimeline | undefined; retry: () => void } {
+  const [attempt, setAttempt] = useState(0);
   const [timeline, setTimeline] = useState<LiveTimeline>();
   useEffect(() => {
     const next = new LiveTimeline(id, kinds.split(',').filter(isKind));
@@ -30,12 +31,12 @@ function useTimeline(id: string, kinds: string): LiveTimeline | undefined {
       unwatch();
       next.stop();
     };
-  }, [id, kinds]);
+  }, [id, kinds, attempt]);
   useSyncExternalStore(
     useCallback((watcher) => timeline?.watch(watcher) ?? (() => {}), [timeline]),
     () => timeline?.get() ?? 0,
   );
-  return timeline?.id === id ? timeline : undefined;
+  return { timeline: timeline?.id === id ? timeline : undefined, retry: () => setAttempt((before) => before + 1) };
 }
 
 const NO_ROWS: readonly Row[] = [];
@@ -45,7 +46,7 @@ export function SessionPage() {
   const { id } = useParams({ from: '/sessions/$id' });
   const { event, types = '', tab } = useSearch({ from: '/sessions/$id' });
   const navigate = useNavigate({ from: '/sessions/$id' });
-  const timeline = useTimeline(id, types);
+  const { timeline, retry } = useTimeline(id, types);
   const narrow = useNarrow();
   const [search, setSearch] = useState('');
   const all = timeline?.rows() ?? NO_ROWS;
@@ -59,7 +60,13 @@ export function SessionPage() {
     };
   }, [session]);
 
-  if (timeline?.fault && !session) return <div className="page"><Fault error={timeline.fault} /></div>;
+  if (timeline?.fault && !session)
+    return (
+      <div className="page">
+        <Fault error={timeline.fault} onRetry={retry} />
+        <Link to="/sessions">To the sessions</Link>
+      </div>
+    );
   if (!timeline || !session) return <div className="page" aria-busy="true" />;
 
   const setSearchParams = (change: { event?: string | undefined; types?: string | undefined; tab?: string | undefined }) => void navigate({ search: (before) => ({ ...before, ...change }), replace: true });
@@ -71,14 +78,15 @@ export function SessionPage() {
   return (
     <div className="session">
       <SessionHeader session={session} />
-      {timeline.fault && <Fault error={timeline.fault} />}
+      {timeline.fault && <Fault error={timeline.fault} onRetry={retry} />}
       <div className="session-tools">
         {narrow && (
-          <button type="button" className="toggle" aria-pressed={tab === 'session'} onClick={() => setSearchParams({ tab: tab === 'session' ? undefined : 'session', event: undefined })}>
+          <button type="button" className="toggle about" aria-pressed={tab === 'session'} onClick={() => setSearchParams({ tab: tab === 'session' ? undefined : 'session', event: undefined })}>
             In & out
           </button>
         )}
-        {(Object.keys(KINDS) as EventKind[]).map((kind) => {
+        <div className="kinds" role="group" aria-label="Kinds of events">
+          {(Object.keys(KINDS) as EventKind[]).map((kind) => {
           const { plural, className, Icon } = KINDS[kind];
           const many = countOf(session, [kind]);
           return many === 0 && !shown.includes(kind) ? null : (
@@ -86,8 +94,9 @@ export function SessionPage() {
               <Icon size={13} aria-hidden className="tl-icon" /> {plural} <span className="muted">{short(many)}</span>
             </button>
           );
-        })}
-        <input className="field search" type="search" aria-label="Search the timeline" placeholder="Search the timeline  /" value={search} onChange={({ target }) => setSearch(target.value)} />
+          })}
+        </div>
+        <input className="field search" type="search" aria-label="Search the timeline" placeholder="Search the timeline  /" title="In names, reasons, errors and ids. What was sent and came back is searched where it is opened." value={search} onChange={({ target }) => setSearch(target.value)} />
       </div>
       <div className="session-body">
         {showTimeline && <Timeline key={timeline.key} timeline={timeline} rows={rows} selected={event} search={search} />}
@@ -97,14 +106,14 @@ export function SessionPage() {
   );
 }
 
-/** Rows that say it; what is still to be read cannot be known to. */
+/** Rows that say it, among those that have been read; the others join as they come. */
 function matching(rows: readonly Row[], search: string): readonly Row[] {
   const wanted = search.trim().toLowerCase();
   if (wanted === '') return rows;
   return rows.filter((row) => {
     if (row.kind === 'missing') return false;
-    const said = row.kind === 'session' ? [row.session.name, row.session.agentName] : Object.values(summaryOf(row.event));
-    return said.some((text) => text.toLowerCase().includes(wanted));
+    const said = row.kind === 'session' ? `${row.session.name}\n${row.session.agentName}\n${row.session.id}`.toLowerCase() : wordsOf(row.event);
+    return said.includes(wanted);
   });
 }
 
@@ -159,7 +168,7 @@ function SessionHeader({ session }: { session: SessionHead }) {
         </Fact>
         <Fact name="Tokens">
           <span title={`${count(session.promptTokens)} read, ${count(session.completionTokens)} written`}>
-            {short(session.totalTokens)} <span className="muted">({short(session.promptTokens)} in, {short(session.completionTokens)} out)</span>
+            {short(session.totalTokens)} <span className="muted token-parts">({short(session.promptTokens)} in, {short(session.completionTokens)} out)</span>
           </span>
         </Fact>
         <Fact name="Cost">
@@ -170,7 +179,7 @@ function SessionHeader({ session }: { session: SessionHead }) {
         </Fact>
         {session.errorCount > 0 && (
           <Fact name="Errors">
-            <span className="bad">{count(session.errorCount)}</span>
+            <span className="bad" title="Errors that were reported, and calls that failed">{count(session.errorCount)}</span>
           </Fact>
         )}
       </dl>

@@ -5,8 +5,8 @@ import { duration, money, share, short } from '../../ui/format.ts';
 import { StatusMark } from '../../ui/status.tsx';
 import { Text } from '../../ui/text.tsx';
 import type { EventRow } from './documents.ts';
+import { endOf, hasFailed, startOf } from './event-lines.ts';
 import { KINDS, SESSION_ICON, summaryOf } from './kinds.ts';
-import { endOf, hasFailed, startOf } from './live-timeline.ts';
 import type { Row } from './live-timeline.ts';
 
 type Props = { row: Row; top: number; from: number; to: number; selected: boolean; onSelect: (event: string) => void; onToggle: (session: string) => void; position: number; total: number };
@@ -21,7 +21,7 @@ export const TimelineRow = memo(function TimelineRow({ row, top, from, to, selec
       </div>
     );
   }
-  const indent = { paddingLeft: `${12 + row.depth * 18}px` };
+  const indent = { paddingLeft: `calc(var(--indent) + ${row.depth * 18}px)` };
   if (row.kind === 'session') {
     const { session, open } = row;
     const Chevron = open ? ChevronDown : ChevronRight;

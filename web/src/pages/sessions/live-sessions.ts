@@ -14,10 +14,15 @@ export type Listed = {
   arrived: ReadonlySet<string>;
   hasMore: boolean;
   loading: boolean;
+  /** Whether so many have come while one looked at the top that it is time to begin anew. */
+  isLong: boolean;
   fault: Error | undefined;
 };
 
-const EMPTY: Listed = { rows: [], waiting: 0, arrived: new Set(), hasMore: false, loading: true, fault: undefined };
+export const NOTHING_YET: Listed = { rows: [], waiting: 0, arrived: new Set(), hasMore: false, loading: true, isLong: false, fault: undefined };
+
+/** A page that stays open for days keeps no more rows than these, as long as one is at the top. */
+const MOST_KEPT = 5_000;
 
 /**
  * A list of sessions, by pages as far as one has scrolled, kept up to date by `sessionUpdates`. What can change
@@ -25,7 +30,7 @@ const EMPTY: Listed = { rows: [], waiting: 0, arrived: new Set(), hasMore: false
  * send sessions that no longer match.
  */
 export class LiveSessions {
-  #state: Listed = EMPTY;
+  #state: Listed = NOTHING_YET;
   readonly #filter: Filter;
   readonly #order: Order;
   readonly #watchers = new Set<() => void>();
@@ -90,6 +95,13 @@ export class LiveSessions {
     }
   }
 
+  /** After a fault: goes on where it was. */
+  async retry(): Promise<void> {
+    if (this.#endCursor !== undefined) return this.more();
+    this.#become({ loading: true, fault: undefined });
+    await this.start();
+  }
+
   /** While one reads further down, new rows wait, so that nothing moves. */
   hold(holding: boolean): void {
     this.#holding = holding;
@@ -150,7 +162,7 @@ export class LiveSessions {
     const kept = leaving.size > 0 ? rows.filter(({ id }) => !leaving.has(id)) : rows;
     for (const id of leaving) this.#byId.delete(id);
     for (const row of moving) this.#put(kept, row);
-    this.#become({ rows: kept, arrived, waiting: this.#held.size });
+    this.#become({ rows: kept, arrived, waiting: this.#held.size, isLong: !this.#holding && kept.length > MOST_KEPT });
   }
 
   #wants({ status, errorCount, agentName, userId, convoId }: SessionRow): boolean {

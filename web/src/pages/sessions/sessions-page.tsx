@@ -7,7 +7,7 @@ import { useShortcuts } from '../../shell/keyboard.tsx';
 import { useNarrow } from '../../ui/media.ts';
 import { Start } from '../start/start.tsx';
 import { Filters } from './filters.tsx';
-import { LiveSessions } from './live-sessions.ts';
+import { LiveSessions, NOTHING_YET } from './live-sessions.ts';
 import { SessionLine } from './session-line.tsx';
 import { filterOf, isFiltered, orderOf } from './view.ts';
 import type { Sort, View } from './view.ts';
@@ -29,22 +29,24 @@ const COLUMNS: readonly (readonly [name: string, className: string, sort?: Sort 
   ['Cost', 'c-cost number', 'cost'],
 ];
 
-const NOTHING_YET = { rows: [], waiting: 0, arrived: new Set<string>(), hasMore: false, loading: true, fault: undefined } as const;
-
-/** The list of a view; a new one for each filter and order. The one before is shown until the new one has come. */
+/** The list of a view; a new one for each filter and order, and where one has become long. The one before is shown until the new one has come. */
 function useSessions(view: View) {
   const [list, setList] = useState<LiveSessions>();
+  const [beginning, setBeginning] = useState(0);
   const key = JSON.stringify([filterOf(view, 0), orderOf(view)]);
   const make = useEffectEvent(() => new LiveSessions(filterOf(view, Date.now()), orderOf(view)));
   useEffect(() => {
     const next = make();
     let stopped = false;
+    next.watch(() => {
+      if (next.get().isLong) setBeginning((before) => before + 1);
+    });
     void next.start().then(() => !stopped && setList(next));
     return () => {
       stopped = true;
       next.stop();
     };
-  }, [key]);
+  }, [key, beginning]);
   const listed = useSyncExternalStore(
     useCallback((watcher) => list?.watch(watcher) ?? (() => {}), [list]),
     () => list?.get() ?? NOTHING_YET,
@@ -101,7 +103,7 @@ export function SessionsPage() {
   const sortBy = (sort: Sort | 'started') => {
     const current = view.sort ?? 'started';
     const order = current === sort && view.order !== 'asc' ? ('asc' as const) : undefined;
-    void navigate({ search: { ...view, sort: sort === 'started' ? undefined : sort, order }, replace: true });
+    void navigate({ search: (before) => ({ ...before, sort: sort === 'started' ? undefined : sort, order }), replace: true });
   };
 
   if (!loading && rows.length === 0 && !isFiltered(view) && !view.sort && !fault) return <Start />;
@@ -109,9 +111,9 @@ export function SessionsPage() {
     <div className="sessions">
       <div className="sessions-head">
         <h1>Sessions</h1>
-        <Filters view={view} rows={rows} onChange={(next) => void navigate({ search: next, replace: true })} />
+        <Filters view={view} rows={rows} onChange={(change) => void navigate({ search: (before) => ({ ...before, ...change }), replace: true })} />
       </div>
-      {fault && <Fault error={fault} onRetry={() => void list?.more()} />}
+      {fault && <Fault error={fault} onRetry={() => void list?.retry()} />}
       <div className="table" role="table" aria-label="Sessions" aria-rowcount={hasMore ? -1 : rows.length} aria-busy={loading}>
         <div className="table-head line" role="row">
           {COLUMNS.map(([name, className, sort]) => {
@@ -149,7 +151,7 @@ export function SessionsPage() {
               );
             })}
           </div>
-          {!loading && rows.length === 0 && <div className="empty">No session matches. Loosen a filter, or wait: new ones appear here.</div>}
+          {!loading && !fault && rows.length === 0 && <div className="empty">No session matches. Loosen a filter, or wait: new ones appear here.</div>}
         </div>
       </div>
     </div>

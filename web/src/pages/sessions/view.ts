@@ -75,4 +75,6 @@ const FIELDS = { changed: 'LAST_CHANGE', duration: 'DURATION', cost: 'COST' } as
 
 export const orderOf = (view: View): Order => ({ field: view.sort ? FIELDS[view.sort] : 'CREATED_AT', direction: view.order === 'asc' ? 'ASC' : 'DESC' });
 
+export const NO_FILTER: Partial<View> = Object.fromEntries((['q', 'status', 'agent', 'user', 'convo', 'meta', 'range', 'from', 'to', 'errors'] satisfies (keyof View)[]).map((name) => [name, undefined]));
+
 export const isFiltered = ({ sort: _sort, order: _order, ...filters }: View) => Object.keys(filters).length > 0;

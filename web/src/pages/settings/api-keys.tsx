@@ -6,10 +6,10 @@ import { request } from '../../api/request.ts';
 import { Fault } from '../../shell/faults.tsx';
 import { useViewer } from '../../shell/viewer.ts';
 import { CopyButton } from '../../ui/copy.tsx';
+import { DataTable } from '../../ui/data-table.tsx';
 import { Dialog } from '../../ui/dialog.tsx';
 import { Text } from '../../ui/text.tsx';
 import { Ago } from '../../ui/time.tsx';
-import '../../ui/data-table.css';
 
 const API_KEYS = graphql(`
   query ApiKeys {
@@ -66,43 +66,29 @@ export function ApiKeys() {
         </button>
       </div>
       {error && <Fault error={error} />}
-      <div className="panel table-box" tabIndex={0}>
-        <table className="data">
-          <thead>
-            <tr>
-              <th scope="col">Name</th>
-              <th scope="col">Key</th>
-              <th scope="col">Scopes</th>
-              <th scope="col">Made</th>
-              <th scope="col">Expires</th>
-              <th scope="col">
-                <span className="visually-hidden">Revoke</span>
+      <div className="panel" aria-busy={!data && !error}>
+        <DataTable label="API keys" columns={['Name', 'Key', 'Scopes', 'Made', 'Expires', { hidden: 'Revoke' }]}>
+          {(data ?? []).map((key) => (
+            <tr key={key.id} className={key.revokedAt === null ? undefined : 'muted'}>
+              <th scope="row">
+                <Text limit={60}>{key.name}</Text> {key.id === viewer.keyId && <span className="chip">this one</span>}
               </th>
+              <td className="mono">{key.prefix}…</td>
+              <td>{key.scopes.map(wordsOf).join(', ')}</td>
+              <td><Ago at={key.createdAt} /></td>
+              <td>{key.expiresAt === null ? 'never' : new Date(key.expiresAt).toLocaleDateString('en')}</td>
+              <td className="number">
+                {key.revokedAt === null ? (
+                  <button type="button" className="button button-danger" onClick={() => setRevoking(key)}>
+                    Revoke
+                  </button>
+                ) : (
+                  <>revoked <Ago at={key.revokedAt} /></>
+                )}
+              </td>
             </tr>
-          </thead>
-          <tbody>
-            {(data ?? []).map((key) => (
-              <tr key={key.id} className={key.revokedAt === null ? undefined : 'muted'}>
-                <th scope="row">
-                  <Text limit={60}>{key.name}</Text> {key.id === viewer.keyId && <span className="chip">this one</span>}
-                </th>
-                <td className="mono">{key.prefix}…</td>
-                <td>{key.scopes.map(wordsOf).join(', ')}</td>
-                <td><Ago at={key.createdAt} /></td>
-                <td>{key.expiresAt === null ? 'never' : new Date(key.expiresAt).toLocaleDateString('en')}</td>
-                <td className="number">
-                  {key.revokedAt === null ? (
-                    <button type="button" className="button button-danger" onClick={() => setRevoking(key)}>
-                      Revoke
-                    </button>
-                  ) : (
-                    <>revoked <Ago at={key.revokedAt} /></>
-                  )}
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
+          ))}
+        </DataTable>
       </div>
       {making && <NewKey onMade={changed} onClose={() => setMaking(false)} />}
       {revoking && <Revoke apiKey={revoking} isOwn={revoking.id === viewer.keyId} onRevoked={changed} onClose={() => setRevoking(undefined)} />}

@@ -20,15 +20,15 @@ export function Health() {
       <dl className="facts panel health">
         <div>
           <dt>Server</dt>
-          <dd>{isError ? 'does not answer' : (data?.status ?? '…')}</dd>
+          <dd><Part state={isError ? 'does not answer' : data?.status} isWell={!isError && data?.status === 'ready'} /></dd>
         </div>
         <div>
           <dt>Database</dt>
-          <dd>{data?.database ?? '…'}</dd>
+          <dd><Part state={data?.database} isWell={data?.database === 'up'} /></dd>
         </div>
         <div>
           <dt>Bus</dt>
-          <dd>{data?.bus ?? '…'}</dd>
+          <dd><Part state={data?.bus} isWell={data?.bus === 'up'} /></dd>
         </div>
         <div>
           <dt>This page</dt>
@@ -51,3 +51,10 @@ export function Health() {
     </section>
   );
 }
+
+/** A part of the server: what it says, and a dot that says whether it is well. */
+const Part = ({ state, isWell }: { state: string | undefined; isWell: boolean }) => (
+  <span className="connection" data-state={state === undefined ? 'connecting' : isWell ? 'live' : 'lost'}>
+    {state ?? '…'}
+  </span>
+);

@@ -44,7 +44,7 @@ export function SnippetBox() {
         {key === undefined &&
           (mayMake ? (
             <button type="button" className="button" onClick={() => void makeKey()}>
-              Put a new key in
+              Put a key in
             </button>
           ) : (
             <span className="muted">Put a key of yours in.</span>

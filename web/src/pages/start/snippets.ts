@@ -9,28 +9,38 @@ export function snippet(language: Language, url: string, key: string): { install
         install: 'npm install @sentrial/sdk',
         code: `import { SentrialClient } from '@sentrial/sdk';
 
-const sentrial = new SentrialClient({ apiUrl: '${url}', apiKey: '${key}' });
-const sessionId = await sentrial.createSession({ name: 'Hello', agentName: 'my-agent', userId: 'user-1' });
-await sentrial.trackToolCall({ sessionId, toolName: 'search', toolInput: { query: 'hello' }, toolOutput: { hits: 3 } });
-await sentrial.completeSession({ sessionId, success: true });`,
+const sentrial = new SentrialClient({
+  apiUrl: '${url}',
+  apiKey: '${key}',
+});
+const run = sentrial.begin({ userId: 'user-1', event: 'my-agent', input: 'Hello' });
+run.trackToolCall({ toolName: 'search', toolInput: { query: 'hello' }, toolOutput: { hits: 3 } });
+await run.finish({ output: 'Hello, user-1.' });`,
       };
     case 'Python':
       return {
         install: 'pip install sentrial',
         code: `from sentrial import SentrialClient
 
-sentrial = SentrialClient(api_url="${url}", api_key="${key}")
-session = sentrial.create_session(name="Hello", agent_name="my-agent", user_id="user-1")
-sentrial.track_tool_call(session_id=session, tool_name="search", tool_input={"query": "hello"}, tool_output={"hits": 3})
-sentrial.complete_session(session_id=session, success=True)`,
+sentrial = SentrialClient(
+    api_url="${url}",
+    api_key="${key}",
+)
+with sentrial.begin(user_id="user-1", event="my-agent", input="Hello") as run:
+    run.track_tool_call("search", {"query": "hello"}, {"hits": 3})
+    run.set_output("Hello, user-1.")`,
       };
     case 'curl':
       return {
         install: '',
-        code: `curl ${url}/api/sdk/sessions -H "Authorization: Bearer ${key}" -H "Content-Type: application/json" \\
-  -d '{"id": "hello-1", "name": "Hello", "agentName": "my-agent", "userId": "user-1"}'
-curl ${url}/api/sdk/events -H "Authorization: Bearer ${key}" -H "Content-Type: application/json" \\
-  -d '{"sessionId": "hello-1", "eventType": "tool_call", "toolName": "search", "toolInput": {"query": "hello"}}'`,
+        code: `report() {
+  curl -fsS -X $1 ${url}/api/sdk$2 \\
+    -H "Authorization: Bearer ${key}" \\
+    -H "Content-Type: application/json" -d "$3"
+}
+report POST /sessions '{"id": "hello-1", "name": "Hello", "agentName": "my-agent", "userId": "user-1"}'
+report POST /events '{"sessionId": "hello-1", "eventType": "tool_call", "toolName": "search"}'
+report PATCH /sessions/hello-1 '{"success": true}'`,
       };
   }
 }

@@ -13,7 +13,7 @@ export function Start() {
         <ConnectionMark /> <span className="muted">Waiting for the first session…</span>
       </p>
       <p className="muted">
-        Or play a sample into the server: <code>npm run demo</code>
+        Or play a sample into a server on this machine: <code>SENTRIAL_API_KEY=… npm run demo</code>
       </p>
     </div>
   );

@@ -3,14 +3,14 @@ import { graphql } from '../../api/graphql.ts';
 import { request } from '../../api/request.ts';
 import { Fault } from '../../shell/faults.tsx';
 import { Chart } from '../../ui/chart.tsx';
-import { count, duration, money, share, short } from '../../ui/format.ts';
+import { TablePanel } from '../../ui/data-table.tsx';
+import { count, dollars, duration, money, share, short } from '../../ui/format.ts';
 import { plainly } from '../../ui/plain-text.ts';
 import { Text } from '../../ui/text.tsx';
 import { bucketTime, tickTime } from '../bucket-time.ts';
 import { RangeSelect } from '../range-select.tsx';
 import { RANGES, rangeUpTo } from '../range.ts';
 import { useLiveQuery } from '../use-live-query.ts';
-import '../../ui/data-table.css';
 
 const USAGE = graphql(`
   query Usage($range: TimeRangeInput!, $interval: MetricsInterval!, $from: DateTime!) {
@@ -68,6 +68,10 @@ const USAGE = graphql(`
   }
 `);
 
+const MODEL_COLUMNS = ['Model', { number: 'Calls' }, { number: 'Read' }, { number: 'Written' }, { number: 'Cost' }, { number: 'p50' }, { number: 'Failed' }];
+const AGENT_COLUMNS = ['Agent', { number: 'Runs' }, { number: 'Read' }, { number: 'Written' }, { number: 'Cost' }, { number: 'A run' }];
+const SESSION_COLUMNS = ['Session', 'Agent', { number: 'Tokens' }, { number: 'Cost' }];
+
 /** Colours of the models in the chart, the most called first. */
 const COLOURS = ['--llm-bar', '--tool-bar', '--decision-bar', '--session-bar', '--state-bar'];
 
@@ -84,15 +88,16 @@ export function UsagePage() {
   const named = { timeFormat: bucketTime(range), tickFormat: tickTime(range) };
   const totals = data?.metrics.totals;
   const models = data?.modelStats ?? [];
+  const empty = data ? 'Nothing in this time.' : '';
   return (
-    <div className="page" aria-busy={!data}>
+    <div className="page" aria-busy={!data && !error}>
       <div className="page-head">
         <h1>Tokens and cost</h1>
         <RangeSelect value={range} onChange={(next) => void navigate({ search: { range: next }, replace: true })} />
       </div>
       {error && <Fault error={error} onRetry={() => void refetch()} />}
       <div className="grid">
-        <Chart title="Cost" total={totals && `${money(totals.cost)} in all`} times={times} {...named} format={money} series={[{ name: 'All sessions', color: '--decision-bar', kind: 'bars', values: buckets.map(({ cost }) => cost) }]} />
+        <Chart title="Cost" total={totals && `${money(totals.cost)} in all`} times={times} {...named} format={money} axisFormat={dollars} series={[{ name: 'All sessions', color: '--cost-bar', kind: 'bars', values: buckets.map(({ cost }) => cost) }]} />
         <Chart
           title="Tokens"
           total={totals && `${short(totals.totalTokens)} in all`}
@@ -101,7 +106,7 @@ export function UsagePage() {
           format={short}
           series={[
             { name: 'Read', color: '--llm-bar', values: buckets.map(({ promptTokens }) => promptTokens) },
-            { name: 'Written', color: '--tool-bar', values: buckets.map(({ completionTokens }) => completionTokens) },
+            { name: 'Written', color: '--written-bar', values: buckets.map(({ completionTokens }) => completionTokens) },
           ]}
         />
         {models.length > 0 && (
@@ -110,103 +115,47 @@ export function UsagePage() {
             times={models[0]!.buckets.map(({ start }) => Date.parse(start))}
             {...named}
             format={money}
+            axisFormat={dollars}
             series={models.slice(0, COLOURS.length).map((model, index) => ({ name: plainly(model.model ?? 'unnamed').slice(0, 60), color: COLOURS[index]!, values: model.buckets.map(({ cost }) => cost) }))}
           />
         )}
       </div>
       <div className="grid">
-        <section className="panel">
-          <div className="panel-head">
-            <h2>By model</h2>
-          </div>
-          <div className="table-box" tabIndex={0}>
-            <table className="data">
-              <thead>
-                <tr>
-                  <th scope="col">Model</th>
-                  <th scope="col" className="number">Calls</th>
-                  <th scope="col" className="number">Read</th>
-                  <th scope="col" className="number">Written</th>
-                  <th scope="col" className="number">Cost</th>
-                  <th scope="col" className="number">p50</th>
-                  <th scope="col" className="number">Failed</th>
-                </tr>
-              </thead>
-              <tbody>
-                {models.map((model) => (
-                  <tr key={model.model}>
-                    <th scope="row"><Text>{model.model ?? 'unnamed'}</Text></th>
-                    <td className="number">{count(model.calls)}</td>
-                    <td className="number" title={count(model.promptTokens)}>{short(model.promptTokens)}</td>
-                    <td className="number" title={count(model.completionTokens)}>{short(model.completionTokens)}</td>
-                    <td className="number">{money(model.cost)}</td>
-                    <td className="number">{duration(model.durationMs?.p50)}</td>
-                    <td className="number">{share(model.errorRate)}</td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </div>
-        </section>
-        <section className="panel">
-          <div className="panel-head">
-            <h2>By agent</h2>
-          </div>
-          <div className="table-box" tabIndex={0}>
-            <table className="data">
-              <thead>
-                <tr>
-                  <th scope="col">Agent</th>
-                  <th scope="col" className="number">Runs</th>
-                  <th scope="col" className="number">Read</th>
-                  <th scope="col" className="number">Written</th>
-                  <th scope="col" className="number">Cost</th>
-                  <th scope="col" className="number">A run</th>
-                </tr>
-              </thead>
-              <tbody>
-                {(data?.metrics.groups ?? []).map((agent) => (
-                  <tr key={agent.key}>
-                    <th scope="row"><Link to="/sessions" search={{ agent: agent.key, range, sort: 'cost' }}><Text>{agent.key}</Text></Link></th>
-                    <td className="number">{count(agent.runs)}</td>
-                    <td className="number" title={count(agent.promptTokens)}>{short(agent.promptTokens)}</td>
-                    <td className="number" title={count(agent.completionTokens)}>{short(agent.completionTokens)}</td>
-                    <td className="number">{money(agent.cost)}</td>
-                    <td className="number">{money(agent.cost / agent.runs)}</td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </div>
-        </section>
-        <section className="panel">
-          <div className="panel-head">
-            <h2>Dearest sessions</h2>
-            <Link to="/sessions" search={{ sort: 'cost', range }}>All, by cost</Link>
-          </div>
-          <div className="table-box" tabIndex={0}>
-            <table className="data">
-              <thead>
-                <tr>
-                  <th scope="col">Session</th>
-                  <th scope="col">Agent</th>
-                  <th scope="col" className="number">Tokens</th>
-                  <th scope="col" className="number">Cost</th>
-                </tr>
-              </thead>
-              <tbody>
-                {(data?.sessions.edges ?? []).map(({ node }) => (
-                  <tr key={node.id}>
-                    <th scope="row"><Link to="/sessions/$id" params={{ id: node.id }} search={{}}><Text limit={60}>{node.name}</Text></Link></th>
-                    <td><Text>{node.agentName}</Text></td>
-                    <td className="number">{short(node.totalTokens)}</td>
-                    <td className="number">{money(node.estimatedCost)}</td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </div>
-        </section>
+        <TablePanel title="By model" columns={MODEL_COLUMNS} empty={empty}>
+          {models.map((model) => (
+            <tr key={model.model}>
+              <th scope="row"><Text>{model.model ?? 'unnamed'}</Text></th>
+              <td className="number">{count(model.calls)}</td>
+              <td className="number" title={count(model.promptTokens)}>{short(model.promptTokens)}</td>
+              <td className="number" title={count(model.completionTokens)}>{short(model.completionTokens)}</td>
+              <td className="number">{money(model.cost)}</td>
+              <td className="number">{duration(model.durationMs?.p50)}</td>
+              <td className="number">{share(model.errorRate)}</td>
+            </tr>
+          ))}
+        </TablePanel>
+        <TablePanel title="By agent" columns={AGENT_COLUMNS} empty={empty}>
+          {(data?.metrics.groups ?? []).map((agent) => (
+            <tr key={agent.key}>
+              <th scope="row"><Link to="/sessions" search={{ agent: agent.key, range, sort: 'cost' }}><Text>{agent.key}</Text></Link></th>
+              <td className="number">{count(agent.runs)}</td>
+              <td className="number" title={count(agent.promptTokens)}>{short(agent.promptTokens)}</td>
+              <td className="number" title={count(agent.completionTokens)}>{short(agent.completionTokens)}</td>
+              <td className="number">{money(agent.cost)}</td>
+              <td className="number">{money(agent.cost / agent.runs)}</td>
+            </tr>
+          ))}
+        </TablePanel>
+        <TablePanel title="Dearest sessions" aside={<Link to="/sessions" search={{ sort: 'cost', range }}>All, by cost</Link>} columns={SESSION_COLUMNS} empty={empty}>
+          {(data?.sessions.edges ?? []).map(({ node }) => (
+            <tr key={node.id}>
+              <th scope="row"><Link to="/sessions/$id" params={{ id: node.id }} search={{}}><Text limit={60}>{node.name}</Text></Link></th>
+              <td><Text>{node.agentName}</Text></td>
+              <td className="number">{short(node.totalTokens)}</td>
+              <td className="number">{money(node.estimatedCost)}</td>
+            </tr>
+          ))}
+        </TablePanel>
       </div>
     </div>
   );
