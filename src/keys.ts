@@ -1,8 +1,8 @@
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { insertKey, revokeKey } from './api-key/service.ts';
-import { SCOPES } from './auth/caller.ts';
-import type { Scope } from './auth/caller.ts';
+import { PERMISSIONS } from './auth/caller.ts';
+import type { Permission } from './auth/caller.ts';
 import { ConfigError, configFromProcess } from './config.ts';
 import type { Config } from './config.ts';
 import { AppError } from './errors.ts';
@@ -23,14 +23,14 @@ const USAGE = `Usage:
   npm run keys -- list [--project <id>]
   npm run keys -- revoke <id> [--project <id>]
 
-Scopes: ${SCOPES.join(', ')}. A date is 2027-01-01, or 2027-01-01T12:00:00Z. Default project: ${DEFAULT_PROJECT}; create makes a missing one.
+Scopes: ${PERMISSIONS.join(', ')}. A date is 2027-01-01, or 2027-01-01T12:00:00Z. Default project: ${DEFAULT_PROJECT}; create makes a missing one.
 `;
 
 /** How long a revoke waits for Redis, in milliseconds. */
 const BUS_WITHIN_MS = 3_000;
 const ANSWER_WITHIN_MS = 10_000;
 
-type NewKey = { name: string; scopes: Scope[]; expiresAt: Date | undefined };
+type NewKey = { name: string; scopes: Permission[]; expiresAt: Date | undefined };
 type Command = { project: string | undefined } & ({ what: 'create'; key: NewKey } | { what: 'list' } | { what: 'revoke'; id: string });
 /** What is shown of a key. */
 type Row = { id: string; name: string; prefix: string; scopes: string[]; createdAt: Date; expiresAt: Date | null; revokedAt: Date | null };
@@ -75,12 +75,12 @@ function parsed(args: string[]) {
   }
 }
 
-function readScopes(text = ''): Scope[] {
+function readScopes(text = ''): Permission[] {
   const given = text.split(',').map((scope) => scope.trim()).filter(Boolean);
-  const unknown = given.find((scope) => !SCOPES.some((known) => known === scope));
-  if (unknown !== undefined) throw new UsageError(`--scopes: "${unknown}" is none of ${SCOPES.join(', ')}.`);
+  const unknown = given.find((scope) => !PERMISSIONS.some((known) => known === scope));
+  if (unknown !== undefined) throw new UsageError(`--scopes: "${unknown}" is none of ${PERMISSIONS.join(', ')}.`);
   if (given.length === 0) throw new UsageError('create needs --scopes: what the key may do.');
-  return SCOPES.filter((scope) => given.includes(scope));
+  return PERMISSIONS.filter((scope) => given.includes(scope));
 }
 
 function readExpiry(text: string | undefined): Date | undefined {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { assertMay } from '../auth/authorize.ts';
-import { SCOPES } from '../auth/caller.ts';
+import { PERMISSIONS } from '../auth/caller.ts';
 import { hashKey, newKey, shownPrefix } from '../auth/key-format.ts';
 import type { KeyRing } from '../auth/key-ring.ts';
 import { AppError, badInput } from '../errors.ts';
@@ -12,7 +12,7 @@ import { validate } from '../store/validate.ts';
 
 export const ApiKeyInput = z.object({
   name: z.string().min(1).max(200),
-  scopes: z.array(z.enum(SCOPES)).min(1),
+  scopes: z.array(z.enum(PERMISSIONS)).min(1),
   expiresAt: z.date().nullish(),
 });
 
