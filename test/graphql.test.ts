@@ -72,6 +72,8 @@ describe('errors have a code:', () => {
     ['a variable of the wrong type', 'query ($n: Int) { sessions(first: $n) { edges { cursor } } }', { n: 'ten' }],
     ['a literal of the wrong type', '{ sessions(first: "ten") { edges { cursor } } }', {}],
     ['a time that is none', '{ sessions(filter: { createdAfter: "soon" }) { edges { cursor } } }', {}],
+    ['a time that does not say its offset', '{ sessions(filter: { createdAfter: "2025-01-12T10:30:00" }) { edges { cursor } } }', {}],
+    ['a day that is none', 'query ($t: DateTime) { sessions(filter: { createdAfter: $t }) { edges { cursor } } }', { t: '2025-02-30T00:00:00Z' }],
     ['a cursor that is none', '{ sessions(after: "yesterday") { edges { cursor } } }', {}],
     ['a page without bounds', '{ sessions(first: 201) { edges { cursor } } }', {}],
     ['a page below nothing', '{ sessions(last: -1) { edges { cursor } } }', {}],

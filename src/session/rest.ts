@@ -4,7 +4,7 @@ import { badInput } from '../errors.ts';
 import type { Session } from '../generated/prisma/client.ts';
 import { answers, jsonSchema } from '../rest/openapi.ts';
 import { bodyObject, countParameter, shown, textParameter } from '../rest/wire.ts';
-import { LONGEST_LABEL } from '../store/validate.ts';
+import { LONGEST_LABEL, parseTimeOrDay } from '../store/validate.ts';
 import { isObject, keepRest, sortFields, spellings } from '../wire.ts';
 import type { WireObject } from '../wire.ts';
 import { getSession, listSessions } from './access.ts';
@@ -141,8 +141,7 @@ function statusParameter(status: string): string {
 
 function timeParameter(name: string, value: string | undefined): Date | undefined {
   if (value === undefined) return undefined;
-  const time = new Date(value);
-  // Within what PostgreSQL and ISO 8601 can say.
-  if (!(time.getTime() >= 0 && time.getUTCFullYear() <= 9999)) throw badInput(`${name}: expected a time such as 2025-01-12T10:30:00Z, got "${value.slice(0, 40)}"`);
+  const time = parseTimeOrDay(value);
+  if (!time) throw badInput(`${name}: expected a time such as 2025-01-12T10:30:00Z, got "${value.slice(0, 40)}"`);
   return time;
 }

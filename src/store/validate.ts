@@ -29,15 +29,26 @@ export const Duration = z.number().min(0).max(LONGEST_DURATION);
 /** The end of the year 9999, in milliseconds since 1970. */
 export const LATEST = 253_402_300_799_999;
 const TIME = 'must be a time such as 2025-01-12T10:30:00Z, or milliseconds since 1970, not after the year 9999';
-/** ISO 8601 or milliseconds since 1970; between the years 1970 and 9999. */
-export const Timestamp = z
-  .union([z.iso.datetime({ offset: true, error: TIME }), z.number({ error: TIME })], { error: TIME })
-  .transform((value, context) => {
-    const time = new Date(value);
-    if (time.getTime() >= 0 && time.getTime() <= LATEST) return time.toISOString();
-    context.addIssue({ code: 'custom', message: TIME, input: value });
-    return z.NEVER;
-  });
+const IsoTime = z.iso.datetime({ offset: true, error: TIME });
+
+/** ISO 8601 with Z or another offset (without one it would mean another time on another machine), between the years 1970 and 9999; undefined for any other text. */
+export const parseTime = (text: string): Date | undefined => (IsoTime.safeParse(text).success ? storableTime(text) : undefined);
+
+/** As parseTime; a day such as 2025-01-12 is its beginning in UTC. */
+export const parseTimeOrDay = (text: string): Date | undefined => parseTime(text) ?? parseTime(`${text}T00:00:00Z`);
+
+function storableTime(value: string | number): Date | undefined {
+  const time = new Date(value);
+  return time.getTime() >= 0 && time.getTime() <= LATEST ? time : undefined;
+}
+
+/** As parseTime, or milliseconds since 1970. */
+export const Timestamp = z.union([IsoTime, z.number({ error: TIME })], { error: TIME }).transform((value, context) => {
+  const time = storableTime(value);
+  if (time) return time.toISOString();
+  context.addIssue({ code: 'custom', message: TIME, input: value });
+  return z.NEVER;
+});
 
 /** Parses and cleans. Throws BAD_USER_INPUT that names every fault. */
 export function validate<T>(schema: z.ZodType<T>, input: unknown, what: string): Cleaned<T> {
