@@ -281,6 +281,15 @@ it('a batch that is too long is refused with the same code and message at both d
   expect(await throughGraphql(tenant, 'recordEvents', '[EventInput!]!', { rest: { method: '', path: '', body: {} }, graphql: items.map((toolCall) => ({ toolCall })) })).toEqual(said);
 });
 
+it('a body that is too large is refused with the same message at both doors', async () => {
+  await using small = await startApp({ MAX_BODY_BYTES: '2048' });
+  const tenant = await small.tenant();
+  const [rest, graphql] = [await tenant.rest('POST', '/sessions', { name: 'x'.repeat(3_000) }), await tenant.graphql('{ viewer { keyId } }', { x: 'x'.repeat(3_000) })];
+  expect([rest.status, graphql.status]).toEqual([413, 413]);
+  expect(rest.body['message']).toContain('MAX_BODY_BYTES');
+  expect(graphql.errors).toEqual([{ message: rest.body['message'], extensions: { code: 'BAD_USER_INPUT' } }]);
+});
+
 it('what one door wrote the other reads', async () => {
   const tenant = await tenantWithSession();
   await tenant.run('mutation ($input: TrackToolCallInput!) { trackToolCall(input: $input) { id } }', { input: { sessionId: SESSION, id: 'e1', toolName: 't', toolInput: { a: 1 } } });

@@ -91,6 +91,16 @@ describe('errors have a code:', () => {
     expect(issues.map(({ path }) => path)).toEqual(['name', 'agentName', 'durationMs']);
   });
 
+  it.each([
+    ['query ($id: ID!) { conversation(convoId: $id) { convoId } }'],
+    ['mutation ($id: ID!) { revokeApiKey(input: { id: $id }) { id } }'],
+    ['query ($id: ID!) { session(id: $id) { id } }'],
+  ])('NOT_FOUND names what was asked for, cut short: %s', async (query) => {
+    const [error] = (await tenant.graphql(query, { id: 'x'.repeat(5_000) })).errors!;
+    expect(error).toMatchObject({ extensions: { code: 'NOT_FOUND' }, message: expect.stringContaining(`"${'x'.repeat(100)}…"`) as string });
+    expect(error!.message.length).toBeLessThan(300);
+  });
+
   it('BAD_USER_INPUT for bodies that are not GraphQL, a batch, or an Idempotency-Key that is too long', async () => {
     const headers = { authorization: `Bearer ${tenant.key}`, accept: 'application/graphql-response+json' };
     const query = '{"query":"{ viewer { keyId } }"}';

@@ -1,6 +1,5 @@
 import type { InputFieldBuilder } from '@pothos/core';
 import { assertMay } from '../auth/authorize.ts';
-import { badInput } from '../errors.ts';
 import { builder } from '../graphql/builder.ts';
 import { connectionOf, pageComplexity, pageOf } from '../graphql/connection.ts';
 import { graphqlCode } from '../graphql/errors.ts';
@@ -15,7 +14,7 @@ import { EVENT_COLUMNS } from '../store/records.ts';
 import { isObject } from '../wire.ts';
 import { getEvent } from './access.ts';
 import type { EventField } from './access.ts';
-import { LARGEST_BATCH } from './input.ts';
+import { LARGEST_BATCH, assertBatch } from './input.ts';
 import { promptOf, responseOf } from './llm-call.ts';
 import { recordEvent, recordEvents } from './service.ts';
 import type { Recorded } from './service.ts';
@@ -369,7 +368,7 @@ builder.mutationFields((t) => ({
     args: { input: t.arg({ type: [EventInput], required: true }) },
     complexity: (args) => ({ field: 1, multiplier: Math.max(1, args.input.length) }),
     resolve: (_root, { input }, context, info) => {
-      if (input.length > LARGEST_BATCH) throw badInput(`A batch holds at most ${LARGEST_BATCH} events, got ${input.length}. Send it in parts`);
+      assertBatch(input);
       return recordEvents(scopeOf(context, info), input.map(oneOf));
     },
   }),

@@ -5,10 +5,10 @@ import { sessionEvents } from '../event/access.ts';
 import { batchFromWire, eventPageParameters, eventView } from '../event/rest.ts';
 import { eventFromWire } from '../event/wire.ts';
 import type { Event, Session } from '../generated/prisma/client.ts';
+import { answerErrors } from '../http/errors.ts';
 import { countSessions, getSession, listSessions } from '../session/access.ts';
 import { patchFromWire, sessionFromWire, sessionListParameters, sessionView } from '../session/rest.ts';
 import { createSession, updateSession } from '../session/service.ts';
-import { answerErrors } from './errors.ts';
 import type { WireObject } from '../wire.ts';
 import { bodyObject } from './wire.ts';
 

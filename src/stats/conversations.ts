@@ -1,5 +1,5 @@
 import { assertMay } from '../auth/authorize.ts';
-import { AppError } from '../errors.ts';
+import { conversationNotFound } from '../errors.ts';
 import type { Scope } from '../scope.ts';
 import { sessionConditions } from '../session/filter.ts';
 import { parameters } from '../store/parameters.ts';
@@ -32,7 +32,7 @@ export async function getConversation(scope: Scope, convoId: string): Promise<Co
   const { projectId } = assertMay(scope.caller, 'read');
   const text = `SELECT $2 AS "convoId", figures.* FROM (${figuresOf('$1', '$2')}) figures WHERE runs > 0`;
   const { rows } = convoId.includes('\0') ? { rows: [] } : await scope.services.pool.query<Conversation>(text, [projectId, convoId]);
-  if (!rows[0]) throw new AppError('NOT_FOUND', `Conversation ID not found: no session of this project has convoId "${convoId}"`);
+  if (!rows[0]) throw conversationNotFound(convoId);
   return rows[0];
 }
 
