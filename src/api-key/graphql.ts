@@ -13,7 +13,7 @@ export const KeyScope = builder.enumType('KeyScope', {
   } as const,
 });
 
-export const ApiKey = builder.prismaObject('ApiKey', {
+const ApiKey = builder.prismaObject('ApiKey', {
   description: 'An API key of this project. The key itself is shown once, when it is created.',
   fields: (t) => ({
     id: t.exposeID('id', { description: 'What it is revoked by.' }),

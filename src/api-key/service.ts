@@ -10,7 +10,7 @@ import type { Store } from '../store/client.ts';
 import { newId } from '../store/ids.ts';
 import { validate } from '../store/validate.ts';
 
-export const ApiKeyInput = z.object({
+const ApiKeyInput = z.object({
   name: z.string().min(1).max(200),
   scopes: z.array(z.enum(PERMISSIONS)).min(1),
   expiresAt: z.date().nullish(),

@@ -20,7 +20,7 @@ import { recordEvent, recordEvents } from './service.ts';
 import type { Recorded } from './service.ts';
 import { eventFromWire } from './wire.ts';
 
-export const EventType = builder.enumType('EventType', {
+const EventType = builder.enumType('EventType', {
   description: 'What kind of thing happened.',
   values: {
     TOOL_CALL: { value: 'tool_call', description: 'The agent called a tool.' },
@@ -42,7 +42,7 @@ const TYPE_NAMES: { readonly [type: string]: string } = {
 /** What every event is read with. */
 const IDENTITY = { projectId: true, position: true, id: true, sessionId: true, eventType: true } as const;
 
-export const Event = builder.prismaInterface('Event', {
+const Event = builder.prismaInterface('Event', {
   name: 'Event',
   description: 'Something that happened in a session.',
   select: IDENTITY,

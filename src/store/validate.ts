@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { badInput } from '../errors.ts';
+import { isObject } from '../wire.ts';
 import { MAX_DEPTH, TooDeepError, clean } from './clean.ts';
 import type { Cleaned } from './clean.ts';
 
@@ -16,7 +17,7 @@ export const Json = z.unknown();
 /** Not z.record(), which drops a key named "__proto__". */
 export const JsonObject = z
   .unknown()
-  .refine((value): value is Record<string, unknown> => isPlainObject(value), { error: (issue) => `must be an object, got ${shown(issue.input)}` })
+  .refine(isObject, { error: (issue) => `must be an object, got ${shown(issue.input)}` })
   .meta({ type: 'object' });
 /** A count of tokens. */
 export const Tokens = z.number().int().min(0).max(2_147_483_647);
@@ -92,8 +93,6 @@ function fault(issue: z.core.$ZodRawIssue): string {
   }
   return issue.message ?? 'is not valid';
 }
-
-const isPlainObject = (value: unknown) => value !== null && typeof value === 'object' && !Array.isArray(value);
 
 const LONGEST_SHOWN = 40;
 
