@@ -18,7 +18,7 @@ const CATALOGUE = {
 
 export type ErrorCode = keyof typeof CATALOGUE;
 
-type Issue = {
+export type Issue = {
   /** Where in the input: `toolInput`, `events.3.confidence`. */
   path: string;
   message: string;

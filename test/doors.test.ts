@@ -231,15 +231,17 @@ describe.each(twoDoors)('$mutation and its REST route', ({ mutation, inputType, 
   });
 });
 
-it('the items of a batch are refused with the same codes and messages at both doors', async () => {
+it('the items of a batch are refused with the same codes, messages and issues at both doors', async () => {
   const tenant = await tenantWithSession();
   await tenant.event(SESSION, { id: 'taken', toolName: 'x' });
-  const items = [{ sessionId: 'sess_nowhere', toolName: 't' }, { sessionId: SESSION, toolName: 't', estimatedCost: -1 }, { sessionId: SESSION, toolName: 't', id: 'taken' }, { sessionId: SESSION, toolName: 't' }];
+  const items = [{ sessionId: 'sess_nowhere', toolName: 't' }, { sessionId: SESSION, toolName: 't', estimatedCost: -1, metadata: 'text' }, { sessionId: SESSION, toolName: 't', id: 'taken' }, { sessionId: SESSION, toolName: 't' }];
   const rest = await tenant.rest('POST', '/events/batch', { events: items.map((item) => ({ eventType: 'tool_call', ...item })) });
-  const graphql = await tenant.graphql('mutation ($input: [EventInput!]!) { recordEvents(input: $input) { error { code message } } }', { input: items.map((toolCall) => ({ toolCall })) });
+  const graphql = await tenant.graphql('mutation ($input: [EventInput!]!) { recordEvents(input: $input) { error { code message issues { path message } } } }', { input: items.map((toolCall) => ({ toolCall })) });
   expect(graphql.errors).toBeUndefined();
-  const restSaid = (rest.body['results'] as { status: number; message?: string }[]).map(({ status, message }) => (status === 200 ? null : { code: STATUS_CODES[status], message }));
+  type Result = { status: number; message?: string; issues?: Fields[] };
+  const restSaid = (rest.body['results'] as Result[]).map(({ status, message, issues = [] }) => (status === 200 ? null : { code: STATUS_CODES[status], message, issues }));
   expect(restSaid.map((said) => said?.code)).toEqual(['NOT_FOUND', 'BAD_USER_INPUT', 'CONFLICT', undefined]);
+  expect(restSaid.map((said) => said?.issues.map(({ path }) => path).sort())).toEqual([[], ['estimatedCost', 'metadata'], [], undefined]);
   expect((graphql.data!['recordEvents'] as { error: unknown }[]).map(({ error }) => error)).toEqual(restSaid);
 });
 

@@ -1,5 +1,6 @@
 import type { InputFieldBuilder } from '@pothos/core';
 import { assertMay } from '../auth/authorize.ts';
+import type { AppError, Issue } from '../errors.ts';
 import { builder } from '../graphql/builder.ts';
 import { connectionOf, pageComplexity, pageOf } from '../graphql/connection.ts';
 import { graphqlCode } from '../graphql/errors.ts';
@@ -308,11 +309,20 @@ function oneOf(input: typeof EventInput.$inferInput): unknown {
   return isObject(input.json) ? eventFromWire(input.json) : input.json;
 }
 
-const RecordError = builder.objectRef<{ code: string; message: string }>('RecordError').implement({
+const IssueType = builder.objectRef<Issue>('Issue').implement({
+  description: 'One fault of an input.',
+  fields: (t) => ({
+    path: t.exposeString('path', { description: 'The field, such as toolName; empty where it is the whole input.' }),
+    message: t.exposeString('message', { description: 'What is wrong with it.' }),
+  }),
+});
+
+const RecordError = builder.objectRef<Pick<AppError, 'message' | 'issues'> & { code: string }>('RecordError').implement({
   description: 'Why an item was not stored.',
   fields: (t) => ({
     code: t.exposeString('code', { description: 'As in extensions.code: BAD_USER_INPUT, NOT_FOUND, CONFLICT, OVERLOADED, INTERNAL_SERVER_ERROR.' }),
     message: t.exposeString('message', { description: 'What was expected, what came, what to do.' }),
+    issues: t.field({ type: [IssueType], description: 'Each fault of the item, where its fields are at fault; else empty.', resolve: ({ issues }) => [...issues] }),
   }),
 });
 
@@ -326,7 +336,7 @@ const RecordResult = builder.objectRef<Recorded>('RecordResult').implement({
       nullable: true,
       description: 'Why it was not stored.',
       // Not the error itself: graphql-js throws whatever instance of Error a resolver returns.
-      resolve: (result) => ('error' in result ? { code: graphqlCode(result.error), message: result.error.message } : null),
+      resolve: (result) => ('error' in result ? { code: graphqlCode(result.error), message: result.error.message, issues: result.error.issues } : null),
     }),
   }),
 });
