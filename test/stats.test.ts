@@ -144,8 +144,10 @@ it('refuses a range, a number of buckets or a number of groups that is out of bo
 
 it.each(['', 'not a cursor', 'AA', '_w', 'YQ=='])('refuses the cursor %j of a list of names, which it never gave', async (cursor) => {
   const tenant = await server.tenant();
-  const { errors } = await tenant.graphql('query ($cursor: String) { agents(after: $cursor) { edges { cursor } } users(before: $cursor) { edges { cursor } } }', { cursor });
-  expect(errors?.map(({ path, extensions }) => [path, extensions.code]).sort()).toEqual([[['agents'], 'BAD_USER_INPUT'], [['users'], 'BAD_USER_INPUT']]);
+  for (const list of ['agents(after: $cursor)', 'users(before: $cursor)']) {
+    const { errors } = await tenant.graphql(`query ($cursor: String) { ${list} { edges { cursor } } }`, { cursor });
+    expect(errors?.map(({ extensions }) => extensions.code), list).toEqual(['BAD_USER_INPUT']);
+  }
 });
 
 it('finds a name as it was stored, with what cannot be stored replaced', async () => {
