@@ -5,7 +5,7 @@ import type { Store } from '../../src/store/client.ts';
 
 export type TenantOptions = { scopes?: readonly Permission[]; projectId?: string; expiresAt?: Date };
 
-export type Answer<Body = Record<string, unknown>> = { status: number; headers: Headers; body: Body };
+type Answer<Body = Record<string, unknown>> = { status: number; headers: Headers; body: Body };
 export type GraphqlAnswer = { data?: Record<string, unknown> | null; errors?: { message: string; path?: unknown[]; extensions: { code: string } & Record<string, unknown> }[] };
 
 /** A project with a key, and one-line callers through the real doors. */
@@ -29,7 +29,7 @@ export type Tenant = {
 };
 
 /** Where projects and keys are made: a server in this process, or no more than a database. */
-export type Home = { services: { store: Store } };
+type Home = { services: { store: Store } };
 
 export async function createTenant(url: string, app: Home, options: TenantOptions = {}): Promise<Tenant> {
   const { store } = app.services;
