@@ -20,12 +20,10 @@ function newest(path) {
 }
 
 /** Whether a part is missing or older than what it is made from. */
-function isPartStale(part) {
+function isStale(part) {
   const stamp = stampOf(part);
-  return !existsSync(stamp) || part.sources.some((source) => newest(join(root, source)) > statSync(stamp).mtimeMs);
+  return !existsSync(stamp) || part.sources.some((source) => newest(join(root, source)) > Date.parse(readFileSync(stamp, 'utf8')));
 }
-
-export const isStale = () => isPartStale(server) || isPartStale(dashboard);
 
 function run(what, args, cwd) {
   const done = spawnSync(process.execPath, args, { cwd, encoding: 'utf8' });
@@ -34,13 +32,10 @@ function run(what, args, cwd) {
   throw new Error(`${what} failed`);
 }
 
-const written = (part) => writeFileSync(stampOf(part), new Date().toISOString());
-
 function buildServer() {
   generate();
   rmSync(join(root, 'dist'), { recursive: true, force: true });
   run('tsc', ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], root);
-  written(server);
 }
 
 function buildDashboard() {
@@ -48,7 +43,6 @@ function buildDashboard() {
   run('gql.tada', [join(root, 'node_modules/gql.tada/bin/cli.js'), 'generate-output'], web);
   run('vite', [join(root, 'node_modules/vite/bin/vite.js'), 'build', '--logLevel', 'warn'], web);
   compress(join(web, 'dist', 'assets'));
-  written(dashboard);
 }
 
 /** Puts a compressed copy beside each file, which the server sends to whoever takes it. */
@@ -62,8 +56,12 @@ function compress(folder) {
 
 /** Builds what is stale; everything with `force`. */
 export function build({ force = false } = {}) {
-  if (force || isPartStale(server)) buildServer();
-  if (force || isPartStale(dashboard)) buildDashboard();
+  for (const [part, make] of [[server, buildServer], [dashboard, buildDashboard]]) {
+    if (!force && !isStale(part)) continue;
+    const began = new Date(); // what is edited from now on may not be in it
+    make();
+    writeFileSync(stampOf(part), began.toISOString());
+  }
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) build({ force: process.argv.includes('--force') });

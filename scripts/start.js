@@ -5,7 +5,7 @@ const program = process.argv[2] ?? 'main';
 
 // An image has dist/ and nothing to build it from.
 if (existsSync(new URL('../tsconfig.build.json', import.meta.url))) {
-  const { build, isStale } = await import('./build.js');
-  if (isStale()) build();
+  const { build } = await import('./build.js');
+  build();
 }
 await import(`../dist/${program}.js`);

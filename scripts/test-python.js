@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build, isStale } from './build.js';
+import { build } from './build.js';
 
 const sdk = fileURLToPath(new URL('../sdk/python', import.meta.url));
 const venv = join(sdk, '.venv');
@@ -30,7 +30,7 @@ function installPackages() {
   writeFileSync(stamp, wanted);
 }
 
-if (isStale()) build();
+build();
 installPackages();
 run(python, ['-m', 'ruff', 'check', '.']);
 run(python, ['-m', 'ruff', 'format', '--check', '.']);

@@ -70,7 +70,7 @@ export async function createApp(resources: Resources, config: Config, using: { l
   await http.register(dashboardPlugin);
   await http.register(restPlugin(makeScope), { prefix: '/api/sdk' });
   await http.register(v1Plugin(makeScope), { prefix: '/v1' });
-  await http.register(graphqlPlugin({ yoga, websocket, makeScope, log }));
+  await http.register(graphqlPlugin({ yoga, websocket, makeScope }));
 
   return {
     http,

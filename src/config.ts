@@ -13,7 +13,7 @@ const Environment = z.object({
     .regex(/^rediss?:\/\/\S+$/, 'expected redis://host:port, or a comma-separated list of them for a Redis Cluster')
     .optional(),
   SENTRIAL_DATA_DIR: z.string().min(1).default('./data'),
-  SENTRIAL_BOOTSTRAP_API_KEY: z.string().min(16, 'expected at least 16 characters').max(200).optional(),
+  SENTRIAL_BOOTSTRAP_API_KEY: z.string().min(16, 'expected at least 16 characters').max(200).regex(/^\S+$/, 'expected no space in it: a key is sent as one word').optional(),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   MAX_BODY_BYTES: count(16 * 1024 * 1024, 1024),
   MAX_QUEUE_BYTES: count(64 * 1024 * 1024, 1024),
@@ -42,7 +42,7 @@ export type Config = {
   databasePoolSize: number;
   /** GraphiQL and schema introspection. */
   introspection: boolean;
-  /** Browser origins other than the server's own that may use a cookie or header credential. */
+  /** Origins of browser pages, beside the server's own, whose requests may use the key in the cookie, and which may log in and out. */
   allowedOrigins: readonly string[];
   /** Where `npm run keys` finds a running server; not read by the server. */
   apiUrl: string;

@@ -1,6 +1,7 @@
 /**
  * The catalogue of errors. Everything a caller may be told is a line here; whatever else is thrown is a
- * fault of ours: it is masked by the door and logged once (rest/errors.ts, graphql/errors.ts).
+ * fault of ours: it is masked by the door and logged once (http/errors.ts, graphql/errors.ts). What is wrong with
+ * a field or parameter is said where that is read, by badInput.
  */
 const CATALOGUE = {
   BAD_USER_INPUT: { status: 400, title: 'Bad Request' },
@@ -54,6 +55,9 @@ export const unauthenticated = () => new AppError('UNAUTHENTICATED', 'Invalid or
 export const forbidden = (scope: string) =>
   new AppError('FORBIDDEN', `API key does not have access to this resource: it lacks the scope "${scope}"`);
 
+/** A page of another site asks for the cookie. */
+export const foreignPage = (origin: string) => new AppError('FORBIDDEN', `Pages of ${quoted(origin)} may not log in here; ALLOWED_ORIGINS can allow them`);
+
 /** Something a client sent, short enough for a sentence. */
 const quoted = (text: string) => `"${text.length > 100 ? `${text.slice(0, 100)}…` : text}"`;
 
@@ -62,11 +66,32 @@ export const sessionNotFound = (id: string) =>
 
 export const eventNotFound = (id: string) => new AppError('NOT_FOUND', `Event ID not found: no event ${quoted(id)} in this project`);
 
+export const conversationNotFound = (id: string) => new AppError('NOT_FOUND', `Conversation ID not found: no session of this project has convoId ${quoted(id)}`);
+
+export const apiKeyNotFound = (id: string) => new AppError('NOT_FOUND', `API key not found: no key ${quoted(id)} in this project`);
+
+export const projectDeleted = () => new AppError('NOT_FOUND', 'The project of this API key was deleted');
+
+export const noWorkflowVersions = () => new AppError('NOT_FOUND', 'This server keeps no workflow versions');
+
 export const conflict = (what: string, id: string) =>
   new AppError('CONFLICT', `${what} ${quoted(id)} already exists with other content. Send the same content to repeat a request, or a new id for a new ${what.toLowerCase()}`);
+
+export const batchTooLong = (length: number, longest: number) => badInput(`A batch holds at most ${longest} events, got ${length}. Send it in parts`);
+
+export const bodyTooLarge = () => new AppError('PAYLOAD_TOO_LARGE', 'The body is larger than this server takes (MAX_BODY_BYTES). Send less, or a batch in parts');
+
+export const notDeclaredJson = () => new AppError('UNSUPPORTED_MEDIA_TYPE', 'Expected a JSON body with the header Content-Type: application/json');
+
+/** `retryAfter` is in seconds. */
+export const rateLimited = (perMinute: number, retryAfter: number) =>
+  new AppError('RATE_LIMITED', `This API key made more than ${perMinute} requests in a minute. Try again in ${retryAfter} s`, { retryAfter });
 
 export const overloaded = (why: string, retryAfter = 1) =>
   new AppError('OVERLOADED', `${why}. Nothing of this request was accepted; try again`, { retryAfter });
 
 export const databaseUnavailable = () =>
   new AppError('OVERLOADED', 'The database did not answer in time. Try again, with the same id or Idempotency-Key if one was sent', { retryAfter: 1 });
+
+export const internalError = (cause?: unknown) =>
+  new AppError('INTERNAL_SERVER_ERROR', 'Something went wrong on the server; the request id finds it in the log. Try again', { cause });

@@ -3,7 +3,8 @@ export type WireObject = { readonly [key: string]: unknown };
 
 export const isObject = (value: unknown): value is WireObject => value !== null && typeof value === 'object' && !Array.isArray(value);
 
-const snake = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+/** `toolName` as `tool_name`. */
+export const snake = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 
 /** Every accepted spelling of each field: as named, in snake_case, and its aliases. */
 export function spellings(fields: readonly string[], aliases: { readonly [alias: string]: string }): ReadonlyMap<string, string> {

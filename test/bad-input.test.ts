@@ -326,10 +326,13 @@ describe('an address that is none', () => {
       'query ($t: ID) { sessions(first: 1, filter: { parentSessionId: $t }) { edges { cursor } } }',
       'query ($t: DateTime) { sessions(first: 1, filter: { createdAfter: $t }) { edges { cursor } } }',
       'query ($t: ID!) { conversation(convoId: $t) { convoId } }',
+      'query ($t: String) { agents(after: $t) { edges { cursor } } }',
+      'query ($t: String) { users(before: $t) { edges { cursor } } }',
+      'query ($t: String) { conversations(after: $t) { edges { cursor } } }',
       'mutation ($t: ID!) { deleteSession(input: { id: $t }) { id } }',
       'mutation ($t: ID!) { revokeApiKey(input: { id: $t }) { id } }',
     ];
-    const cursors = ['["0"]', '[-8640000000000000,"x"]', '[8640000000000000,"\\u0000"]', '[1e308]', '{}', 'null'].map((key) => Buffer.from(key).toString('base64url'));
+    const cursors = ['["0"]', '[-8640000000000000,"x"]', '[8640000000000000,"\\u0000"]', '[1e308]', '{}', 'null', '\0', 'a\0'].map((key) => Buffer.from(key).toString('base64url'));
     const times = ['0000-01-01T00:00:00Z', '9999-12-31T23:59:59-23:59', '2025-13-01T00:00:00Z'];
     const faults: unknown[] = [];
     for (const t of [...HOSTILE_TEXT, ...cursors, ...times]) {

@@ -89,7 +89,7 @@ describe('a dependency has one owner', () => {
     ['ioredis', /^live\/redis\.ts$/, imports],
     ['@electric-sql/pglite', /^resources\//, imports],
     ['@prisma/adapter-pg', /^store\//, imports],
-    ['pg', /^(resources|store)\/|^keys\.ts$/, values],
+    ['pg', /^(resources|store)\//, values],
     ['rate-limiter-flexible', /^(auth|resources)\//, values],
     ['pino', /^log\.ts$/, imports],
     ['prom-client', /^metrics\.ts$/, imports],

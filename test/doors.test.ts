@@ -8,9 +8,11 @@ import type { Tenant } from './support/tenant.ts';
 
 // Each write through REST and through GraphQL gives the same row, the same live message and the same refusals.
 
+const MAX_BODY_BYTES = 1_000_000;
+
 let server: TestApp;
 beforeAll(async () => {
-  server = await startApp();
+  server = await startApp({ MAX_BODY_BYTES: String(MAX_BODY_BYTES) });
 });
 afterAll(() => server.close());
 
@@ -229,15 +231,17 @@ describe.each(twoDoors)('$mutation and its REST route', ({ mutation, inputType, 
   });
 });
 
-it('the items of a batch are refused with the same codes and messages at both doors', async () => {
+it('the items of a batch are refused with the same codes, messages and issues at both doors', async () => {
   const tenant = await tenantWithSession();
   await tenant.event(SESSION, { id: 'taken', toolName: 'x' });
-  const items = [{ sessionId: 'sess_nowhere', toolName: 't' }, { sessionId: SESSION, toolName: 't', estimatedCost: -1 }, { sessionId: SESSION, toolName: 't', id: 'taken' }, { sessionId: SESSION, toolName: 't' }];
+  const items = [{ sessionId: 'sess_nowhere', toolName: 't' }, { sessionId: SESSION, toolName: 't', estimatedCost: -1, metadata: 'text' }, { sessionId: SESSION, toolName: 't', id: 'taken' }, { sessionId: SESSION, toolName: 't' }];
   const rest = await tenant.rest('POST', '/events/batch', { events: items.map((item) => ({ eventType: 'tool_call', ...item })) });
-  const graphql = await tenant.graphql('mutation ($input: [EventInput!]!) { recordEvents(input: $input) { error { code message } } }', { input: items.map((toolCall) => ({ toolCall })) });
+  const graphql = await tenant.graphql('mutation ($input: [EventInput!]!) { recordEvents(input: $input) { error { code message issues { path message } } } }', { input: items.map((toolCall) => ({ toolCall })) });
   expect(graphql.errors).toBeUndefined();
-  const restSaid = (rest.body['results'] as { status: number; message?: string }[]).map(({ status, message }) => (status === 200 ? null : { code: STATUS_CODES[status], message }));
+  type Result = { status: number; message?: string; issues?: Fields[] };
+  const restSaid = (rest.body['results'] as Result[]).map(({ status, message, issues = [] }) => (status === 200 ? null : { code: STATUS_CODES[status], message, issues }));
   expect(restSaid.map((said) => said?.code)).toEqual(['NOT_FOUND', 'BAD_USER_INPUT', 'CONFLICT', undefined]);
+  expect(restSaid.map((said) => said?.issues.map(({ path }) => path).sort())).toEqual([[], ['estimatedCost', 'metadata'], [], undefined]);
   expect((graphql.data!['recordEvents'] as { error: unknown }[]).map(({ error }) => error)).toEqual(restSaid);
 });
 
@@ -279,6 +283,15 @@ it('a batch that is too long is refused with the same code and message at both d
   const said = await throughRest(tenant, { rest: { method: 'POST', path: '/events/batch', body: { events: items } }, graphql: null });
   expect(said).toMatchObject({ code: 'BAD_USER_INPUT' });
   expect(await throughGraphql(tenant, 'recordEvents', '[EventInput!]!', { rest: { method: '', path: '', body: {} }, graphql: items.map((toolCall) => ({ toolCall })) })).toEqual(said);
+});
+
+it('a body that is too large is refused with the same message at both doors', async () => {
+  const tenant = await server.tenant();
+  const large = 'x'.repeat(MAX_BODY_BYTES);
+  const [rest, graphql] = [await tenant.rest('POST', '/sessions', { name: large }), await tenant.graphql('{ viewer { keyId } }', { large })];
+  expect([rest.status, graphql.status]).toEqual([413, 413]);
+  expect(rest.body['message']).toContain('MAX_BODY_BYTES');
+  expect(graphql.errors).toEqual([{ message: rest.body['message'], extensions: { code: 'BAD_USER_INPUT' } }]);
 });
 
 it('what one door wrote the other reads', async () => {

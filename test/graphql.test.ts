@@ -74,6 +74,8 @@ describe('errors have a code:', () => {
     ['a variable of the wrong type', 'query ($n: Int) { sessions(first: $n) { edges { cursor } } }', { n: 'ten' }],
     ['a literal of the wrong type', '{ sessions(first: "ten") { edges { cursor } } }', {}],
     ['a time that is none', '{ sessions(filter: { createdAfter: "soon" }) { edges { cursor } } }', {}],
+    ['a time that does not say its offset', '{ sessions(filter: { createdAfter: "2025-01-12T10:30:00" }) { edges { cursor } } }', {}],
+    ['a day that is none', 'query ($t: DateTime) { sessions(filter: { createdAfter: $t }) { edges { cursor } } }', { t: '2025-02-30T00:00:00Z' }],
     ['a cursor that is none', '{ sessions(after: "yesterday") { edges { cursor } } }', {}],
     ['a page without bounds', '{ sessions(first: 201) { edges { cursor } } }', {}],
     ['a page below nothing', '{ sessions(last: -1) { edges { cursor } } }', {}],
@@ -89,6 +91,16 @@ describe('errors have a code:', () => {
     const answer = await tenant.graphql('mutation { createSession(input: { name: "", agentName: "", userId: "u", durationMs: -1 }) { id } }');
     const issues = answer.errors![0]!.extensions['issues'] as { path: string }[];
     expect(issues.map(({ path }) => path)).toEqual(['name', 'agentName', 'durationMs']);
+  });
+
+  it.each([
+    ['query ($id: ID!) { conversation(convoId: $id) { convoId } }'],
+    ['mutation ($id: ID!) { revokeApiKey(input: { id: $id }) { id } }'],
+    ['query ($id: ID!) { session(id: $id) { id } }'],
+  ])('NOT_FOUND names what was asked for, cut short: %s', async (query) => {
+    const [error] = (await tenant.graphql(query, { id: 'x'.repeat(5_000) })).errors!;
+    expect(error).toMatchObject({ extensions: { code: 'NOT_FOUND' }, message: expect.stringContaining(`"${'x'.repeat(100)}…"`) as string });
+    expect(error!.message.length).toBeLessThan(300);
   });
 
   it('BAD_USER_INPUT for bodies that are not GraphQL, a batch, or an Idempotency-Key that is too long', async () => {

@@ -126,6 +126,7 @@ describe('bad usage', () => {
     [['create', '--name', 'x'], /^create needs --scopes/],
     [['create', '--name', 'x', '--scopes', 'read,everything'], /^--scopes: "everything" is none of/],
     [['create', '--name', 'x', '--scopes', 'read', '--expires', '2027-02-30'], /^--expires: "2027-02-30" is not a date/],
+    [['create', '--name', 'x', '--scopes', 'read', '--expires', '2999-01-01T00:00:00'], /^--expires: "2999-01-01T00:00:00" is not a date/],
     [['create', '--name', 'x', '--scopes', 'read', '--expires', '2001-01-01'], /^--expires: 2001-01-01 is in the past/],
     [['create', '--name', 'x', '--scopes', 'read', '--colour', 'red'], /--colour/],
     [['list', 'all'], /^"all" is one argument too many/],

@@ -1,12 +1,11 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startApp } from './support/app.ts';
 import type { TestApp } from './support/app.ts';
+import { removeFolder, temporaryFolder } from './support/child.ts';
 import { publishedPython } from './support/python.ts';
 import type { Tenant } from './support/tenant.ts';
 import { startRecorder } from './support/wire.ts';
@@ -21,11 +20,11 @@ let server: TestApp;
 let home: string;
 beforeAll(async () => {
   server = await startApp();
-  home = await mkdtemp(join(tmpdir(), 'sentrial-python-'));
+  home = await temporaryFolder('python');
 }, 60_000);
 afterAll(async () => {
   await server.close();
-  await rm(home, { recursive: true, force: true });
+  await removeFolder(home);
 });
 
 type Fields = Record<string, unknown>;

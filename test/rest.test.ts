@@ -218,7 +218,7 @@ describe('400', () => {
     expect(await refusal(tenant, { method: 'GET', path: '/sessions?status=sleeping' })).toMatchObject({ status: 400, message: 'status: expected one of active, completed, failed, cancelled, got "sleeping"' });
   });
 
-  it.each(['limit=0', 'limit=101', 'limit=ten', 'limit=-1', 'limit=1&limit=2', 'offset=-1', 'offset=1e3', 'cursor=nonsense', 'createdAfter=soon', 'created_after=-200000-01-01T00:00:00Z'])(
+  it.each(['limit=0', 'limit=101', 'limit=ten', 'limit=-1', 'limit=1&limit=2', 'offset=-1', 'offset=1e3', 'cursor=nonsense', 'createdAfter=soon', 'createdAfter=5', 'createdBefore=2025-01-12T10:30:00', 'created_after=-200000-01-01T00:00:00Z'])(
     'refuses the list parameter %s',
     async (query) => {
       const tenant = await server.tenant();

@@ -142,6 +142,14 @@ it('refuses a range, a number of buckets or a number of groups that is out of bo
   expect((await tenant.graphql('{ agents(first: 201) { edges { cursor } } }')).errors?.[0]?.extensions.code).toBe('BAD_USER_INPUT');
 });
 
+it.each(['', 'not a cursor', 'AA', '_w', 'YQ=='])('refuses the cursor %j of a list of names, which it never gave', async (cursor) => {
+  const tenant = await server.tenant();
+  for (const list of ['agents(after: $cursor)', 'users(before: $cursor)']) {
+    const { errors } = await tenant.graphql(`query ($cursor: String) { ${list} { edges { cursor } } }`, { cursor });
+    expect(errors?.map(({ extensions }) => extensions.code), list).toEqual(['BAD_USER_INPUT']);
+  }
+});
+
 it('finds a name as it was stored, with what cannot be stored replaced', async () => {
   const tenant = await server.tenant();
   await tenant.session({ agentName: 'a\0b' });

@@ -1,7 +1,7 @@
 import type { GraphQLFieldMap } from 'graphql';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { SCOPES } from '../src/auth/caller.ts';
-import type { Scope } from '../src/auth/caller.ts';
+import { PERMISSIONS } from '../src/auth/caller.ts';
+import type { Permission } from '../src/auth/caller.ts';
 import { schema } from '../src/graphql/schema.ts';
 import { startApp } from './support/app.ts';
 import type { TestApp } from './support/app.ts';
@@ -62,7 +62,7 @@ type Case = {
   /** Arguments with which the owner finds something. */
   args: string | (() => string);
   /** The scope that it needs; none: any key may. */
-  scope: Scope | undefined;
+  scope: Permission | undefined;
   /** The code of the answer to a stranger; without one: an answer without anything of the owner. */
   code?: string;
   /** Further arguments to try. */
@@ -109,13 +109,13 @@ const MUTATIONS: { readonly [field: string]: Mutation } = {
   revokeApiKey: { input: ({ keyId }) => `{ id: "${keyId}" }`, scope: 'admin', code: 'NOT_FOUND' },
 };
 
-const SUBSCRIPTIONS: { readonly [field: string]: { args: string[]; scope: Scope } } = {
+const SUBSCRIPTIONS: { readonly [field: string]: { args: string[]; scope: Permission } } = {
   events: { args: ['', '(after: "0")', `(after: "0", sessionId: "${SESSION}")`, '(after: "0", types: [TOOL_CALL, ERROR])'], scope: 'read' },
   sessionUpdates: { args: ['', '(after: "0")', `(after: "0", filter: { convoId: "${CONVO}" })`, '(after: "0", filter: { statuses: [ACTIVE, FAILED] })'], scope: 'read' },
 };
 
 /** REST routes by method and path; what OpenAPI does not list, because only older SDKs ask for it, is marked. */
-const ROUTES: { readonly [route: string]: { path: string; body?: Fields; status: number; scope: Scope | undefined; legacy?: true } } = {
+const ROUTES: { readonly [route: string]: { path: string; body?: Fields; status: number; scope: Permission | undefined; legacy?: true } } = {
   'POST /api/sdk/sessions': { path: '/sessions', body: { id: SESSION, name: 'n', agentName: 'a', userId: 'u', parentSessionId: CHILD, convoId: CONVO }, status: 200, scope: 'sessions:write' },
   'GET /api/sdk/sessions': { path: `/sessions?convoId=${CONVO}`, status: 200, scope: 'read' },
   'GET /api/sdk/sessions/{id}': { path: `/sessions/${SESSION}`, status: 404, scope: 'read' },
@@ -292,8 +292,8 @@ describe('cursors and keys of another project', () => {
   });
 });
 
-describe.each(SCOPES)('a key with the scope %s alone', (scope) => {
-  const may = (needed: Scope | undefined) => needed === undefined || needed === scope || scope === 'admin';
+describe.each(PERMISSIONS)('a key with the scope %s alone', (scope) => {
+  const may = (needed: Permission | undefined) => needed === undefined || needed === scope || scope === 'admin';
   const isForbidden = (answer: GraphqlAnswer) => answer.errors?.some((error) => error.extensions.code === 'FORBIDDEN') ?? false;
 
   it.each(Object.entries(QUERIES))('may query %s where its scope says so', async (field, given) => {

@@ -454,6 +454,7 @@ describe('a list of sessions', () => {
       expect([query, await idsOf(query)]).toEqual([query, [old]]);
     }
     for (const name of ['createdAfter', 'created_after']) expect(await idsOf(`${name}=${createdAt as string}`)).toEqual([young]);
+    expect(await idsOf('created_after=2025-01-12')).toEqual([young, old]);
     for (const query of ['limit=1', 'limit=1&offset=0', 'status=success', 'status=completed']) expect([query, await idsOf(query)]).toEqual([query, [young]]);
     expect(await idsOf('offset=1')).toEqual([old]);
     expect(await idsOf('limit=&offset=&status=&agent=')).toEqual([young, old]);

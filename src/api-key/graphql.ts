@@ -1,4 +1,4 @@
-import type { Scope } from '../auth/caller.ts';
+import type { Permission } from '../auth/caller.ts';
 import { builder } from '../graphql/builder.ts';
 import { createApiKey, listApiKeys, revokeApiKey } from './service.ts';
 import type { CreatedKey } from './service.ts';
@@ -13,13 +13,13 @@ export const KeyScope = builder.enumType('KeyScope', {
   } as const,
 });
 
-export const ApiKey = builder.prismaObject('ApiKey', {
+const ApiKey = builder.prismaObject('ApiKey', {
   description: 'An API key of this project. The key itself is shown once, when it is created.',
   fields: (t) => ({
     id: t.exposeID('id', { description: 'What it is revoked by.' }),
     name: t.exposeString('name', { description: 'What it is for.' }),
     prefix: t.exposeString('prefix', { description: 'Its first characters, to recognise it by.' }),
-    scopes: t.field({ type: [KeyScope], description: 'What it may do.', resolve: (key) => key.scopes as Scope[] }),
+    scopes: t.field({ type: [KeyScope], description: 'What it may do.', resolve: (key) => key.scopes as Permission[] }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
     expiresAt: t.expose('expiresAt', { type: 'DateTime', nullable: true, description: 'When it stops working by itself; null is never.' }),
     revokedAt: t.expose('revokedAt', { type: 'DateTime', nullable: true, description: 'When it was revoked.' }),

@@ -1,18 +1,18 @@
 import { z } from 'zod';
 import { assertMay } from '../auth/authorize.ts';
-import { SCOPES } from '../auth/caller.ts';
+import { PERMISSIONS } from '../auth/caller.ts';
 import { hashKey, newKey, shownPrefix } from '../auth/key-format.ts';
 import type { KeyRing } from '../auth/key-ring.ts';
-import { AppError, badInput } from '../errors.ts';
+import { apiKeyNotFound, badInput } from '../errors.ts';
 import type { ApiKey } from '../generated/prisma/client.ts';
 import type { Scope } from '../scope.ts';
 import type { Store } from '../store/client.ts';
 import { newId } from '../store/ids.ts';
 import { validate } from '../store/validate.ts';
 
-export const ApiKeyInput = z.object({
+const ApiKeyInput = z.object({
   name: z.string().min(1).max(200),
-  scopes: z.array(z.enum(SCOPES)).min(1),
+  scopes: z.array(z.enum(PERMISSIONS)).min(1),
   expiresAt: z.date().nullish(),
 });
 
@@ -63,7 +63,7 @@ export async function insertKey(store: Store, projectId: string, input: unknown)
 export async function revokeKey(store: Store, keyRing: Pick<KeyRing, 'revoked'>, projectId: string, id: string): Promise<ApiKey> {
   const where = { projectId_id: { projectId, id } };
   const found = id.includes('\0') ? null : await store.apiKey.findUnique({ where });
-  if (!found) throw new AppError('NOT_FOUND', `API key not found: no key "${id}" in this project`);
+  if (!found) throw apiKeyNotFound(id);
   const revoked = found.revokedAt ? found : await store.apiKey.update({ where, data: { revokedAt: new Date() } });
   keyRing.revoked(Buffer.from(revoked.hash).toString('hex'));
   return revoked;

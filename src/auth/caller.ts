@@ -1,11 +1,11 @@
-/** What a key may do. `admin` may do everything. */
-export const SCOPES = ['sessions:write', 'events:write', 'read', 'admin'] as const;
-export type Scope = (typeof SCOPES)[number];
+/** What a key may do; to users, its scopes. `admin` may do everything. */
+export const PERMISSIONS = ['sessions:write', 'events:write', 'read', 'admin'] as const;
+export type Permission = (typeof PERMISSIONS)[number];
 
 /** Who asks. Every request has a caller; one without a key is `anonymous` and may do nothing. */
 export type Caller = Anonymous | KeyCaller;
 
-export type Anonymous = { kind: 'anonymous' };
+type Anonymous = { kind: 'anonymous' };
 
 export type KeyCaller = {
   kind: 'key';
@@ -14,7 +14,7 @@ export type KeyCaller = {
   keyName: string;
   /** SHA-256 of the key, as hex: what the cache, the rate limit and revoking know it by. */
   keyHash: string;
-  scopes: ReadonlySet<Scope>;
+  scopes: ReadonlySet<Permission>;
   expiresAt: Date | null;
 };
 

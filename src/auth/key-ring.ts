@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import type { Pool } from 'pg';
 import { AppError, databaseUnavailable, unauthenticated } from '../errors.ts';
 import type { Bus } from '../live/bus.ts';
-import type { KeyCaller, Scope } from './caller.ts';
+import type { KeyCaller, Permission } from './caller.ts';
 import { hashKey, sameHash } from './key-format.ts';
 
 /** How long a key is trusted without asking the database: the longest a revoke may take when its message is lost. */
@@ -23,7 +23,7 @@ export type KeyRing = {
   close(): void;
 };
 
-type KeyRow = { project_id: string; id: string; name: string; hash: Buffer; scopes: Scope[]; expires_at: Date | null; revoked_at: Date | null };
+type KeyRow = { project_id: string; id: string; name: string; hash: Buffer; scopes: Permission[]; expires_at: Date | null; revoked_at: Date | null };
 
 export async function createKeyRing({ pool, bus, cacheMs = CACHE_MS }: { pool: Pool; bus: Bus; cacheMs?: number }): Promise<KeyRing> {
   const known = new LRUCache<string, KeyCaller>({ max: CACHED_KEYS, ttl: cacheMs });

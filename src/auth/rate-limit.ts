@@ -1,6 +1,6 @@
 import { RateLimiterRes } from 'rate-limiter-flexible';
 import type { RateLimiterAbstract } from 'rate-limiter-flexible';
-import { AppError } from '../errors.ts';
+import { rateLimited } from '../errors.ts';
 import type { KeyCaller } from './caller.ts';
 
 /** Throws RATE_LIMITED, with when to try again, once a key has made its requests of this minute. */
@@ -13,8 +13,7 @@ export function createRateLimit(limiter: RateLimiterAbstract | undefined): RateL
       await limiter.consume(caller.keyHash);
     } catch (refusal) {
       if (!(refusal instanceof RateLimiterRes)) throw refusal;
-      const retryAfter = Math.max(1, Math.ceil(refusal.msBeforeNext / 1000));
-      throw new AppError('RATE_LIMITED', `This API key made more than ${limiter.points} requests in a minute. Try again in ${retryAfter} s`, { retryAfter });
+      throw rateLimited(limiter.points, Math.max(1, Math.ceil(refusal.msBeforeNext / 1000)));
     }
   };
 }

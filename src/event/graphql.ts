@@ -1,5 +1,5 @@
 import type { InputFieldBuilder } from '@pothos/core';
-import { badInput } from '../errors.ts';
+import type { AppError, Issue } from '../errors.ts';
 import { builder } from '../graphql/builder.ts';
 import { connectionOf, pageComplexity, pageOf } from '../graphql/connection.ts';
 import { graphqlCode } from '../graphql/errors.ts';
@@ -13,13 +13,13 @@ import { EVENT_COLUMNS } from '../store/records.ts';
 import { isObject } from '../wire.ts';
 import { getEvent, watchEvents } from './access.ts';
 import type { EventField } from './access.ts';
-import { LARGEST_BATCH } from './input.ts';
+import { LARGEST_BATCH, assertBatch } from './input.ts';
 import { promptOf, responseOf } from './llm-call.ts';
 import { recordEvent, recordEvents } from './service.ts';
 import type { Recorded } from './service.ts';
 import { eventFromWire } from './wire.ts';
 
-export const EventType = builder.enumType('EventType', {
+const EventType = builder.enumType('EventType', {
   description: 'What kind of thing happened.',
   values: {
     TOOL_CALL: { value: 'tool_call', description: 'The agent called a tool.' },
@@ -41,7 +41,7 @@ const TYPE_NAMES: { readonly [type: string]: string } = {
 /** What every event is read with. */
 const IDENTITY = { projectId: true, position: true, id: true, sessionId: true, eventType: true } as const;
 
-export const Event = builder.prismaInterface('Event', {
+const Event = builder.prismaInterface('Event', {
   name: 'Event',
   description: 'Something that happened in a session.',
   select: IDENTITY,
@@ -307,11 +307,20 @@ function oneOf(input: typeof EventInput.$inferInput): unknown {
   return isObject(input.json) ? eventFromWire(input.json) : input.json;
 }
 
-const RecordError = builder.objectRef<{ code: string; message: string }>('RecordError').implement({
+const IssueType = builder.objectRef<Issue>('Issue').implement({
+  description: 'One fault of an input.',
+  fields: (t) => ({
+    path: t.exposeString('path', { description: 'The field, such as toolName; empty where it is the whole input.' }),
+    message: t.exposeString('message', { description: 'What is wrong with it.' }),
+  }),
+});
+
+const RecordError = builder.objectRef<Pick<AppError, 'message' | 'issues'> & { code: string }>('RecordError').implement({
   description: 'Why an item was not stored.',
   fields: (t) => ({
     code: t.exposeString('code', { description: 'As in extensions.code: BAD_USER_INPUT, NOT_FOUND, CONFLICT, OVERLOADED, INTERNAL_SERVER_ERROR.' }),
     message: t.exposeString('message', { description: 'What was expected, what came, what to do.' }),
+    issues: t.field({ type: [IssueType], description: 'Each fault of the item, where its fields are at fault; else empty.', resolve: ({ issues }) => [...issues] }),
   }),
 });
 
@@ -325,7 +334,7 @@ const RecordResult = builder.objectRef<Recorded>('RecordResult').implement({
       nullable: true,
       description: 'Why it was not stored.',
       // Not the error itself: graphql-js throws whatever instance of Error a resolver returns.
-      resolve: (result) => ('error' in result ? { code: graphqlCode(result.error), message: result.error.message } : null),
+      resolve: (result) => ('error' in result ? { code: graphqlCode(result.error), message: result.error.message, issues: result.error.issues } : null),
     }),
   }),
 });
@@ -367,7 +376,7 @@ builder.mutationFields((t) => ({
     args: { input: t.arg({ type: [EventInput], required: true }) },
     complexity: (args) => ({ field: 1, multiplier: Math.max(1, args.input.length) }),
     resolve: (_root, { input }, context, info) => {
-      if (input.length > LARGEST_BATCH) throw badInput(`A batch holds at most ${LARGEST_BATCH} events, got ${input.length}. Send it in parts`);
+      assertBatch(input);
       return recordEvents(scopeOf(context, info), input.map(oneOf));
     },
   }),

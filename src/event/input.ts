@@ -1,12 +1,17 @@
 import { z } from 'zod';
+import { batchTooLong } from '../errors.ts';
 import { Cost, Duration, Id, Json, JsonObject, Text, Timestamp, Tokens } from '../store/validate.ts';
 
 /** The kinds of event. On the REST wire `llm_call` may also arrive as a tool call named `llm:<provider>:<model>`. */
 export const EVENT_TYPES = ['tool_call', 'llm_decision', 'llm_call', 'state_change', 'error'] as const;
-export type EventType = (typeof EVENT_TYPES)[number];
 
 /** How many events one request may record, at either door. */
 export const LARGEST_BATCH = 1_000;
+
+/** Throws BAD_USER_INPUT for more than that. */
+export function assertBatch(events: readonly unknown[]): void {
+  if (events.length > LARGEST_BATCH) throw batchTooLong(events.length, LARGEST_BATCH);
+}
 
 /** What an event may say: the domain's one description of it; OpenAPI is made from it as well. */
 export const EventInput = z.object({

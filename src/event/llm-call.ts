@@ -1,3 +1,5 @@
+import { isObject } from '../wire.ts';
+import type { WireObject } from '../wire.ts';
 import type { EventInput } from './input.ts';
 
 /**
@@ -7,8 +9,7 @@ import type { EventInput } from './input.ts';
  */
 const LLM_TOOL = /^llm:([^:]*):(.+)$/s;
 
-type Fields = { readonly [key: string]: unknown };
-const fields = (value: unknown): Fields => (value !== null && typeof value === 'object' && !Array.isArray(value) ? (value as Fields) : {});
+const fields = (value: unknown): WireObject => (isObject(value) ? value : {});
 const tokens = (...candidates: unknown[]) => candidates.find((value): value is number => Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 2_147_483_647);
 
 /** Recognises the convention; every other event comes back as it is. What the event says itself is never overwritten. */

@@ -2,13 +2,14 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { badInput } from '../errors.ts';
 import type { Event } from '../generated/prisma/client.ts';
+import { formatCursor } from '../live/cursor.ts';
 import { answers, jsonSchema } from '../rest/openapi.ts';
 import { bodyObject, countParameter, shown, textParameter } from '../rest/wire.ts';
 import { isObject } from '../wire.ts';
 import type { WireObject } from '../wire.ts';
 import { errorBody } from '../rest/errors.ts';
 import { sessionEvents } from './access.ts';
-import { EVENT_TYPES, EventInput, LARGEST_BATCH } from './input.ts';
+import { EVENT_TYPES, EventInput, LARGEST_BATCH, assertBatch } from './input.ts';
 import { wireEventType } from './llm-call.ts';
 import { recordEvent, recordEvents } from './service.ts';
 import { LEGACY_TYPES, eventFromWire } from './wire.ts';
@@ -16,7 +17,7 @@ import { LEGACY_TYPES, eventFromWire } from './wire.ts';
 const LARGEST_PAGE = 500;
 
 /** The answer to a created event, as the Sentrial API documents it. */
-export function createdView(event: Event): WireObject {
+function createdView(event: Event): WireObject {
   return {
     id: event.id,
     sessionId: event.sessionId,
@@ -35,7 +36,7 @@ export function eventView(event: Event): WireObject {
   if (event.totalTokens !== null) view['tokenCount'] = event.totalTokens;
   if (event.estimatedCost !== null) view['estimatedCost'] = event.estimatedCost.toNumber();
   if (event.replaced) view['replaced'] = true;
-  view['cursor'] = String(event.position);
+  view['cursor'] = formatCursor(event.position);
   return view;
 }
 
@@ -106,7 +107,7 @@ export function eventPageParameters(query: WireObject) {
 export function batchFromWire(body: unknown, toInput: (event: WireObject) => WireObject = eventFromWire): readonly unknown[] {
   const events = Array.isArray(body) ? (body as unknown[]) : bodyObject(body)['events'];
   if (!Array.isArray(events)) throw badInput('Expected { "events": [ … ] }');
-  if (events.length > LARGEST_BATCH) throw badInput(`A batch holds at most ${LARGEST_BATCH} events, got ${events.length}. Send it in parts`);
+  assertBatch(events);
   return events.map((event: unknown) => (isObject(event) ? toInput(event) : event));
 }
 

@@ -4,10 +4,10 @@ import { badInput } from '../errors.ts';
 export type PageArgs = { first?: number | null | undefined; after?: string | null | undefined; last?: number | null | undefined; before?: string | null | undefined };
 
 /** A page as the domain reads it. `limit` rows are shown; one more is asked for, to know whether there are more. */
-export type Page = { limit: number; after: string | undefined; before: string | undefined; fromEnd: boolean };
+type Page = { limit: number; after: string | undefined; before: string | undefined; fromEnd: boolean };
 
-export const DEFAULT_PAGE = 50;
-export const LARGEST_PAGE = 200;
+const DEFAULT_PAGE = 50;
+const LARGEST_PAGE = 200;
 
 /** Throws BAD_USER_INPUT for a page without bounds. */
 export function pageOf(args: PageArgs): Page {

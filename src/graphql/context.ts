@@ -9,7 +9,7 @@ import type { SessionField, SessionPage } from '../session/access.ts';
 /** What a resolver gets: who asks, and loaders that gather the reads of one operation. */
 export type Context = { scope: Scope; loaders: Loaders };
 
-export type Loaders = {
+type Loaders = {
   session: DataLoader<string, Session | null>;
   /** Pages of events; the same page of many sessions is one statement. */
   events(page: EventPage): DataLoader<string, Event[]>;

@@ -1,6 +1,6 @@
 import { GraphQLError } from 'graphql';
 import type { ExecutionResult } from 'graphql';
-import { AppError, databaseUnavailable } from '../errors.ts';
+import { AppError, databaseUnavailable, internalError } from '../errors.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { isDatabaseAway } from '../store/database-error.ts';
@@ -24,7 +24,7 @@ const WHOLE_REQUEST: readonly ErrorCode[] = ['UNAUTHENTICATED', 'RATE_LIMITED', 
 
 export const graphqlCode = (error: AppError): string => CODES[error.code];
 
-export function toGraphQLError(error: AppError, from?: GraphQLError): GraphQLError {
+function toGraphQLError(error: AppError, from?: GraphQLError): GraphQLError {
   return new GraphQLError(error.message, {
     nodes: from?.nodes,
     source: from?.source,
@@ -39,6 +39,13 @@ export function toGraphQLError(error: AppError, from?: GraphQLError): GraphQLErr
       }),
     },
   });
+}
+
+/** The answer to a request that failed before there was an operation. */
+export function errorBody(error: AppError) {
+  const { message, extensions } = toGraphQLError(error);
+  const { http: _, ...said } = extensions;
+  return { errors: [{ message, extensions: said }] };
 }
 
 /**
@@ -59,10 +66,9 @@ export function maskError(thrown: unknown, log: Logger, requestId: string | unde
       extensions: { ...from.extensions, code: 'BAD_USER_INPUT' },
     });
   }
-  // The limits of graphql-armor and plugin-complexity come as plain errors that name what was exceeded.
   if (original instanceof Error && isDatabaseAway(original)) return toGraphQLError(databaseUnavailable(), from);
   log.error({ err: original, requestId }, 'a GraphQL operation failed');
-  return toGraphQLError(new AppError('INTERNAL_SERVER_ERROR', 'Something went wrong on the server; the request id finds it in the log. Try again'), from);
+  return toGraphQLError(internalError(), from);
 }
 
 export function maskResult(result: ExecutionResult, log: Logger, requestId: string): ExecutionResult {

@@ -18,7 +18,7 @@ type Row = { readonly [field: string]: unknown };
  * each. Rows of the writer, the live hub and the loaders are whole: where a row has what a field selects, the
  * field is resolved with it.
  */
-export class LoadedRowsPlugin<Types extends SchemaTypes> extends BasePlugin<Types> {
+class LoadedRowsPlugin<Types extends SchemaTypes> extends BasePlugin<Types> {
   override wrapResolve(resolver: GraphQLFieldResolver<unknown, Types['Context'], object>, fieldConfig: PothosOutputFieldConfig<Types>): GraphQLFieldResolver<unknown, Types['Context'], object> {
     const select: unknown = fieldConfig.extensions?.['pothosPrismaSelect'];
     const direct = fieldConfig.resolve as GraphQLFieldResolver<unknown, Types['Context'], object> | undefined;

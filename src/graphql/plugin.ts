@@ -1,10 +1,9 @@
 import { Readable } from 'node:stream';
-import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { assertMay } from '../auth/authorize.ts';
-import { AppError } from '../errors.ts';
-import type { Logger } from '../log.ts';
+import { answerErrors } from '../http/errors.ts';
 import type { Scope } from '../scope.ts';
-import { maskError } from './errors.ts';
+import { errorBody } from './errors.ts';
 import type { WebsocketDoor } from './websocket.ts';
 import type { Yoga } from './yoga.ts';
 
@@ -12,8 +11,8 @@ import type { Yoga } from './yoga.ts';
 const LARGEST_ANONYMOUS = 64 * 1024;
 
 /** Mounts GraphQL on /graphql: POST, GET (GraphiQL and queries), SSE, and the WebSocket upgrade. */
-export function graphqlPlugin(using: { yoga: Yoga; websocket: WebsocketDoor; makeScope: (request: FastifyRequest) => Promise<Scope>; log: Logger }) {
-  const { yoga, websocket, makeScope, log } = using;
+export function graphqlPlugin(using: { yoga: Yoga; websocket: WebsocketDoor; makeScope: (request: FastifyRequest) => Promise<Scope> }) {
+  const { yoga, websocket, makeScope } = using;
 
   return function graphql(app: FastifyInstance, _options: unknown, done: () => void): void {
     // Yoga parses: it gets the bytes, whatever their type.
@@ -21,15 +20,7 @@ export function graphqlPlugin(using: { yoga: Yoga; websocket: WebsocketDoor; mak
     app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, parsed) => parsed(null, body));
 
     // What fails before Yoga has the request: no good key, too many requests, a body that is too large.
-    app.setErrorHandler((thrown: FastifyError | AppError, request, reply) => {
-      const masked = maskError(known(thrown), log, request.id);
-      const { http, ...extensions } = masked.extensions as { code: string; retryAfter?: number; http?: { status: number } };
-      if (extensions.retryAfter !== undefined) reply.header('retry-after', String(extensions.retryAfter));
-      return reply
-        .code(http?.status ?? (extensions.code === 'INTERNAL_SERVER_ERROR' ? 500 : thrown instanceof AppError ? thrown.status : (thrown.statusCode ?? 400)))
-        .type('application/json')
-        .send(JSON.stringify({ errors: [{ message: masked.message, extensions }] }));
-    });
+    app.setErrorHandler(answerErrors(errorBody));
 
     const streams = new Set<() => void>();
     app.addHook('preClose', (stopped) => {
@@ -90,12 +81,6 @@ export function graphqlPlugin(using: { yoga: Yoga; websocket: WebsocketDoor; mak
     app.route({ method: ['POST', 'PUT', 'DELETE', 'OPTIONS'], url: '/graphql', schema: { hide: true }, handler });
     done();
   };
-}
-
-function known(thrown: FastifyError | AppError): Error {
-  if (thrown instanceof AppError) return thrown;
-  if (thrown.code === 'FST_ERR_CTP_BODY_TOO_LARGE') return new AppError('PAYLOAD_TOO_LARGE', 'The body is larger than this server takes (MAX_BODY_BYTES)');
-  return thrown.statusCode !== undefined && thrown.statusCode >= 400 && thrown.statusCode < 500 ? new AppError('BAD_USER_INPUT', thrown.message) : thrown;
 }
 
 /** The last events of a stream whose key ended. */

@@ -1,5 +1,6 @@
 import { inspect } from 'node:util';
 import { GraphQLError } from 'graphql';
+import { parseTime } from '../store/validate.ts';
 import { builder } from './builder.ts';
 
 const refuse = (message: string) => new GraphQLError(message, { extensions: { code: 'BAD_USER_INPUT' } });
@@ -9,10 +10,8 @@ builder.scalarType('DateTime', {
   specifiedByURL: 'https://scalars.graphql.org/andimarek/date-time.html',
   serialize: (value) => value.toISOString(),
   parseValue(value) {
-    const time = typeof value === 'string' && /^\d{4}-\d{2}-\d{2}T/.test(value) ? new Date(value) : undefined;
-    // Within what PostgreSQL and ISO 8601 can say.
-    const year = time?.getUTCFullYear() ?? NaN;
-    if (!time || !(year >= 1 && year <= 9999)) throw refuse(`Expected a DateTime such as 2025-01-12T10:30:00Z, got ${inspect(value).slice(0, 100)}`);
+    const time = typeof value === 'string' ? parseTime(value) : undefined;
+    if (!time) throw refuse(`Expected a DateTime such as 2025-01-12T10:30:00Z, got ${inspect(value).slice(0, 100)}`);
     return time;
   },
 });

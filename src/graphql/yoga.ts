@@ -10,7 +10,7 @@ import { limitPlugins } from './limits.ts';
 import { createSharedSubscribe } from './shared-subscribe.ts';
 import { withUnfitEventsAsJson } from './unfit-events.ts';
 
-export type ServerContext = { scope: Scope };
+type ServerContext = { scope: Scope };
 export type Yoga = ReturnType<typeof createGraphqlYoga>;
 
 /** GraphQL over HTTP and SSE; the WebSocket door uses its parsing, validation and execution as well. */
@@ -20,6 +20,7 @@ export function createGraphqlYoga(options: { schema: GraphQLSchema; introspectio
     schema,
     graphqlEndpoint: '/graphql',
     landingPage: false,
+    // Yoga answers every URL that ends with this. Not its default, /health, with which a query in a URL may end.
     healthCheckEndpoint: '/graphql/health',
     batching: false,
     multipart: false,

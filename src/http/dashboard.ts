@@ -45,7 +45,8 @@ export async function dashboardPlugin(app: FastifyInstance): Promise<void> {
   });
 
   async function page(): Promise<Buffer> {
-    return readFile(`${FOLDER}index.html`).catch(() => {
+    return readFile(`${FOLDER}index.html`).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error;
       throw new AppError('NOT_FOUND', 'The dashboard is not built: run `npm run build`. GraphQL is at /graphql, the REST routes are listed in /openapi.json');
     });
   }

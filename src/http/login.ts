@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { KEY_COOKIE } from '../auth/authenticate.ts';
 import type { Authenticator } from '../auth/authenticate.ts';
-import { AppError } from '../errors.ts';
+import { foreignPage } from '../errors.ts';
 import { validate } from '../store/validate.ts';
 
 /** How long a browser stays logged in, in seconds. */
@@ -21,7 +21,7 @@ export function loginRoutes(app: FastifyInstance, authenticator: Authenticator):
     return reply.header('cache-control', 'no-store').header('set-cookie', stringifySetCookie({ name: KEY_COOKIE, value: apiKey, httpOnly: true, sameSite: 'strict', secure, path: '/', maxAge }));
   }
   function assertOwnPage({ headers }: FastifyRequest) {
-    if (!authenticator.isOwnPage(headers)) throw new AppError('FORBIDDEN', `Pages of ${headers.origin} may not log in here; ALLOWED_ORIGINS can allow them`);
+    if (!authenticator.isOwnPage(headers)) throw foreignPage(String(headers.origin));
   }
 
   app.post('/login', { schema: { hide: true } }, async (request, reply) => {

@@ -3,6 +3,7 @@ import { assertMay } from '../auth/authorize.ts';
 import type { KeyCaller } from '../auth/caller.ts';
 import { builder } from '../graphql/builder.ts';
 import { formatCursor } from '../live/cursor.ts';
+import { getProject } from './access.ts';
 
 const Project = builder.prismaObject('Project', {
   description: 'What a key belongs to; a key sees its own project only.',
@@ -20,11 +21,7 @@ const Viewer = builder.objectRef<KeyCaller>('Viewer').implement({
     keyId: t.id({ description: 'Id of the API key in use.', resolve: (caller) => caller.keyId }),
     keyName: t.string({ description: 'Its name.', resolve: (caller) => caller.keyName }),
     scopes: t.field({ type: [KeyScope], description: 'What it may do.', resolve: (caller) => [...caller.scopes] }),
-    project: t.prismaField({
-      type: Project,
-      description: 'The project it belongs to.',
-      resolve: (query, caller, _args, { scope }) => scope.services.store.project.findUniqueOrThrow({ ...query, where: { id: caller.projectId } }),
-    }),
+    project: t.field({ type: Project, description: 'The project it belongs to.', resolve: (_caller, _args, { scope }) => getProject(scope) }),
   }),
 });
 

@@ -1,5 +1,5 @@
 import type { Pool } from 'pg';
-import { SCOPES } from '../auth/caller.ts';
+import { PERMISSIONS } from '../auth/caller.ts';
 import { hashKey, newKey, shownPrefix } from '../auth/key-format.ts';
 import { newId } from '../store/ids.ts';
 import { transaction } from '../store/transaction.ts';
@@ -23,7 +23,7 @@ export async function bootstrap(pool: Pool, bootstrapKey: string | undefined): P
       `INSERT INTO api_key (project_id, id, name, prefix, hash, scopes)
        SELECT $1, $2, $3, $4, $5, $6 WHERE $7 OR NOT EXISTS (SELECT 1 FROM api_key WHERE project_id = $1)
        ON CONFLICT DO NOTHING`,
-      [DEFAULT_PROJECT, newId('key'), bootstrapKey ? 'bootstrap' : 'first', shownPrefix(key), hashKey(key), [...SCOPES], bootstrapKey !== undefined],
+      [DEFAULT_PROJECT, newId('key'), bootstrapKey ? 'bootstrap' : 'first', shownPrefix(key), hashKey(key), [...PERMISSIONS], bootstrapKey !== undefined],
     );
   });
   return bootstrapKey === undefined && keys === 1 ? key : undefined;

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
-import { AppError } from '../errors.ts';
 import { assertMay } from '../auth/authorize.ts';
+import { noWorkflowVersions } from '../errors.ts';
 
 /**
  * What published SDKs ask beside sessions and events. This server has no policies, overrides, workflow versions
@@ -13,7 +13,7 @@ export function legacyRoutes(app: FastifyInstance): void {
   app.get('/promoted-overrides', hidden, (request) => (assertMay(request.scope.caller, 'read'), { overrides: [] }));
   app.get('/workflow-version', hidden, (request) => {
     assertMay(request.scope.caller, 'read');
-    throw new AppError('NOT_FOUND', 'This server keeps no workflow versions');
+    throw noWorkflowVersions();
   });
   app.get('/pii-config', hidden, (request) => {
     assertMay(request.scope.caller);

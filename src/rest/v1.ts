@@ -5,10 +5,11 @@ import { sessionEvents } from '../event/access.ts';
 import { batchFromWire, eventPageParameters, eventView } from '../event/rest.ts';
 import { eventFromWire } from '../event/wire.ts';
 import type { Event, Session } from '../generated/prisma/client.ts';
+import { answerErrors } from '../http/errors.ts';
 import { countSessions, getSession, listSessions } from '../session/access.ts';
 import { patchFromWire, sessionFromWire, sessionListParameters, sessionView } from '../session/rest.ts';
 import { createSession, updateSession } from '../session/service.ts';
-import { answerErrors } from './errors.ts';
+import { snake } from '../wire.ts';
 import type { WireObject } from '../wire.ts';
 import { bodyObject } from './wire.ts';
 
@@ -26,7 +27,7 @@ const v1Error = (error: AppError) => ({
 export const handleV1Error = answerErrors(v1Error);
 
 /** Names of the row itself; what stands in its payloads stays as it was sent. */
-const snakeCased = (view: WireObject) => Object.fromEntries(Object.entries(view).map(([name, value]) => [name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`), value]));
+const snakeCased = (view: WireObject) => Object.fromEntries(Object.entries(view).map(([name, value]) => [snake(name), value]));
 
 function v1Session(session: Session): WireObject {
   const { eventCount, toolCallCount, decisionCount, llmCallCount, errorCount, durationMs } = session;

@@ -19,7 +19,7 @@ export type SessionFilter = {
   metadata?: readonly MetadataEntry[] | null | undefined;
 };
 
-export type MetadataEntry = { key: string; value: string };
+type MetadataEntry = { key: string; value: string };
 
 const MOST_WORDS = 10;
 const MOST_IDS = 200;

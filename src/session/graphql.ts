@@ -14,7 +14,7 @@ import { effective } from './effective.ts';
 import type { SessionFilter } from './filter.ts';
 import { completeSession, createSession, deleteSession, updateSession } from './service.ts';
 
-export const SessionStatus = builder.enumType('SessionStatus', {
+const SessionStatus = builder.enumType('SessionStatus', {
   description: 'Where a session stands.',
   values: {
     ACTIVE: { value: 'active', description: 'Running.' },

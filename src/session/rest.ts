@@ -2,10 +2,11 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { badInput } from '../errors.ts';
 import type { Session } from '../generated/prisma/client.ts';
+import { formatCursor } from '../live/cursor.ts';
 import { answers, jsonSchema } from '../rest/openapi.ts';
 import { bodyObject, countParameter, shown, textParameter } from '../rest/wire.ts';
-import { LONGEST_LABEL } from '../store/validate.ts';
-import { isObject, keepRest, sortFields, spellings } from '../wire.ts';
+import { LONGEST_LABEL, parseTimeOrDay } from '../store/validate.ts';
+import { isObject, keepRest, snake, sortFields, spellings } from '../wire.ts';
 import type { WireObject } from '../wire.ts';
 import { getSession, listSessions } from './access.ts';
 import type { SessionPage } from './access.ts';
@@ -61,14 +62,9 @@ const HIDDEN = new Set<string>([
 ] satisfies (keyof Session)[]);
 
 export function sessionView(session: Session): WireObject {
-  const view = shown(session, HIDDEN);
-  const { promptTokens, completionTokens, totalTokens, estimatedCost } = totals(session);
-  if (promptTokens !== null) view['promptTokens'] = promptTokens;
-  if (completionTokens !== null) view['completionTokens'] = completionTokens;
-  if (totalTokens !== null) view['totalTokens'] = totalTokens;
-  if (estimatedCost !== null) view['estimatedCost'] = estimatedCost;
+  const view: Record<string, unknown> = { ...shown(session, HIDDEN), ...totals(session) };
   if (session.replaced) view['replaced'] = true;
-  view['cursor'] = String(session.position);
+  view['cursor'] = formatCursor(session.position);
   return view;
 }
 
@@ -118,7 +114,7 @@ export function sessionRoutes(app: FastifyInstance): void {
 
 /** Which sessions, and which page of them, a query string asks for; in camelCase or snake_case. */
 export function sessionListParameters(q: WireObject): { filter: SessionFilter; page: SessionPage } {
-  const parameter = (name: string, alias?: string) => textParameter(q[name]) ?? textParameter(q[name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`)]) ?? (alias ? textParameter(q[alias]) : undefined);
+  const parameter = (name: string, alias?: string) => textParameter(q[name]) ?? textParameter(q[snake(name)]) ?? (alias ? textParameter(q[alias]) : undefined);
   const status = parameter('status');
   return {
     filter: {
@@ -141,8 +137,7 @@ function statusParameter(status: string): string {
 
 function timeParameter(name: string, value: string | undefined): Date | undefined {
   if (value === undefined) return undefined;
-  const time = new Date(value);
-  // Within what PostgreSQL and ISO 8601 can say.
-  if (!(time.getTime() >= 0 && time.getUTCFullYear() <= 9999)) throw badInput(`${name}: expected a time such as 2025-01-12T10:30:00Z, got "${value.slice(0, 40)}"`);
+  const time = parseTimeOrDay(value);
+  if (!time) throw badInput(`${name}: expected a time such as 2025-01-12T10:30:00Z, got "${value.slice(0, 40)}"`);
   return time;
 }

@@ -13,7 +13,7 @@ const DEFAULT_RANGE_DAYS = 30;
 const MOST_BUCKETS = 1_000;
 const MOST_POINTS = 20_000;
 /** How many groups, tools or models one answer names. */
-export const MOST_GROUPS = 200;
+const MOST_GROUPS = 200;
 
 /** The range itself, or the last 30 days. Throws BAD_USER_INPUT where it is empty or longer than 366 days. */
 export function checkedRange(range: TimeRange | null | undefined): TimeRange {

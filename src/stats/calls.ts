@@ -6,7 +6,7 @@ import type { Interval, TimeRange } from './bounds.ts';
 import { bucketOf, CALL_COLUMNS, CALL_FIGURES, inRange, rollUp, toSeries } from './sql.ts';
 import type { CallFigures, RolledUp, Series } from './sql.ts';
 
-export type CallQuestion = {
+type CallQuestion = {
   range: TimeRange | null | undefined;
   /** Without it there are no buckets. */
   interval?: Interval | undefined;

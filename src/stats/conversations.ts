@@ -1,5 +1,5 @@
 import { assertMay } from '../auth/authorize.ts';
-import { AppError } from '../errors.ts';
+import { conversationNotFound } from '../errors.ts';
 import type { Scope } from '../scope.ts';
 import { sessionConditions } from '../session/filter.ts';
 import { parameters } from '../store/parameters.ts';
@@ -10,7 +10,7 @@ import { inRange, RUN_COLUMNS, RUN_COUNTS } from './sql.ts';
 import type { RunCounts } from './sql.ts';
 
 /** Conversations with a session that matches; what is left out does not narrow. */
-export type ConversationFilter = { userId?: string | null | undefined; agentName?: string | null | undefined; range?: TimeRange | null | undefined };
+type ConversationFilter = { userId?: string | null | undefined; agentName?: string | null | undefined; range?: TimeRange | null | undefined };
 
 /** A page by position of the latest change, newest first. `fromEnd` takes the page next to `before`. */
 export type ConversationPage = { limit: number; after?: number | undefined; before?: number | undefined; fromEnd: boolean };
@@ -32,7 +32,7 @@ export async function getConversation(scope: Scope, convoId: string): Promise<Co
   const { projectId } = assertMay(scope.caller, 'read');
   const text = `SELECT $2 AS "convoId", figures.* FROM (${figuresOf('$1', '$2')}) figures WHERE runs > 0`;
   const { rows } = convoId.includes('\0') ? { rows: [] } : await scope.services.pool.query<Conversation>(text, [projectId, convoId]);
-  if (!rows[0]) throw new AppError('NOT_FOUND', `Conversation ID not found: no session of this project has convoId "${convoId}"`);
+  if (!rows[0]) throw conversationNotFound(convoId);
   return rows[0];
 }
 
@@ -72,7 +72,9 @@ function gathered(project: string, filter: ConversationFilter, page: Conversatio
 
 /**
  * The page of all conversations: the log is walked from its end, and the first session met of a conversation is
- * its latest, unless that stands on an earlier page. Reads about as many sessions as the page has.
+ * its latest, unless that stands on an earlier page. Reads the sessions
+ * between the page's first place and its last: more than the page has where long conversations stand in between, or
+ * ones that an earlier page has.
  */
 function walked(project: string, page: ConversationPage, sql: Parameters): string {
   const end = `${sql.bind(page.after ?? Number.MAX_SAFE_INTEGER)}::bigint`;

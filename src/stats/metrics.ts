@@ -8,9 +8,9 @@ import type { Interval, TimeRange } from './bounds.ts';
 import { bucketOf, inRange, NO_RUNS, rollUp, RUN_COLUMNS, RUN_FIGURES, toSeries } from './sql.ts';
 import type { RolledUp, RunFigures, Series } from './sql.ts';
 
-export type GroupBy = 'agent' | 'user' | 'status';
+type GroupBy = 'agent' | 'user' | 'status';
 
-export type MetricsQuestion = {
+type MetricsQuestion = {
   range: TimeRange;
   /** Without it there are no buckets. */
   interval: Interval | undefined;

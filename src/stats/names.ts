@@ -7,7 +7,7 @@ import { bucketOf, inRange, RUN_COLUMNS, RUN_FIGURES, toFigures } from './sql.ts
 import type { Raw, RunFigures } from './sql.ts';
 
 /** A page of names in their order. `after` and `before` are names; `fromEnd` takes the page next to `before`. */
-export type NamePage = { limit: number; after?: string | undefined; before?: string | undefined; fromEnd: boolean };
+type NamePage = { limit: number; after?: string | undefined; before?: string | undefined; fromEnd: boolean };
 
 export type TrendPoint = { day: Date; runs: number };
 export type NameStats = RunFigures & { name: string; lastSeenAt: Date; trend: TrendPoint[] };

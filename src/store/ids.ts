@@ -1,7 +1,7 @@
 import { createHash, randomFillSync } from 'node:crypto';
 import { v7 } from 'uuid';
 
-type Prefix = 'sess' | 'evt' | 'key' | 'proj';
+type Prefix = 'sess' | 'evt' | 'key';
 
 // Random bytes are fetched for many ids at once: asking for sixteen at a time costs more than the rest of an id.
 const BYTES = 16;

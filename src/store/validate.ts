@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { badInput } from '../errors.ts';
+import { isObject } from '../wire.ts';
 import { MAX_DEPTH, TooDeepError, clean } from './clean.ts';
 import type { Cleaned } from './clean.ts';
 
@@ -16,7 +17,7 @@ export const Json = z.unknown();
 /** Not z.record(), which drops a key named "__proto__". */
 export const JsonObject = z
   .unknown()
-  .refine((value): value is Record<string, unknown> => isPlainObject(value), { error: (issue) => `must be an object, got ${shown(issue.input)}` })
+  .refine(isObject, { error: (issue) => `must be an object, got ${shown(issue.input)}` })
   .meta({ type: 'object' });
 /** A count of tokens. */
 export const Tokens = z.number().int().min(0).max(2_147_483_647);
@@ -29,15 +30,26 @@ export const Duration = z.number().min(0).max(LONGEST_DURATION);
 /** The end of the year 9999, in milliseconds since 1970. */
 export const LATEST = 253_402_300_799_999;
 const TIME = 'must be a time such as 2025-01-12T10:30:00Z, or milliseconds since 1970, not after the year 9999';
-/** ISO 8601 or milliseconds since 1970; between the years 1970 and 9999. */
-export const Timestamp = z
-  .union([z.iso.datetime({ offset: true, error: TIME }), z.number({ error: TIME })], { error: TIME })
-  .transform((value, context) => {
-    const time = new Date(value);
-    if (time.getTime() >= 0 && time.getTime() <= LATEST) return time.toISOString();
-    context.addIssue({ code: 'custom', message: TIME, input: value });
-    return z.NEVER;
-  });
+const IsoTime = z.iso.datetime({ offset: true, error: TIME });
+
+/** ISO 8601 with Z or another offset (without one it would mean another time on another machine), between the years 1970 and 9999; undefined for any other text. */
+export const parseTime = (text: string): Date | undefined => (IsoTime.safeParse(text).success ? storableTime(text) : undefined);
+
+/** As parseTime; a day such as 2025-01-12 is its beginning in UTC. */
+export const parseTimeOrDay = (text: string): Date | undefined => parseTime(text) ?? parseTime(`${text}T00:00:00Z`);
+
+function storableTime(value: string | number): Date | undefined {
+  const time = new Date(value);
+  return time.getTime() >= 0 && time.getTime() <= LATEST ? time : undefined;
+}
+
+/** As parseTime, or milliseconds since 1970. */
+export const Timestamp = z.union([IsoTime, z.number({ error: TIME })], { error: TIME }).transform((value, context) => {
+  const time = storableTime(value);
+  if (time) return time.toISOString();
+  context.addIssue({ code: 'custom', message: TIME, input: value });
+  return z.NEVER;
+});
 
 /** Parses and cleans. Throws BAD_USER_INPUT that names every fault. */
 export function validate<T>(schema: z.ZodType<T>, input: unknown, what: string): Cleaned<T> {
@@ -81,8 +93,6 @@ function fault(issue: z.core.$ZodRawIssue): string {
   }
   return issue.message ?? 'is not valid';
 }
-
-const isPlainObject = (value: unknown) => value !== null && typeof value === 'object' && !Array.isArray(value);
 
 const LONGEST_SHOWN = 40;
 

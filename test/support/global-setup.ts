@@ -3,7 +3,7 @@ import { startPostgres } from './postgres.ts';
 import { startRedis } from './redis.ts';
 
 /** What the project `production` runs on: one PostgreSQL and one Redis for the whole run, or why there is none. */
-export type Production = { databaseUrl: string; redisUrl: string } | { missing: string };
+type Production = { databaseUrl: string; redisUrl: string } | { missing: string };
 
 declare module 'vitest' {
   export interface ProvidedContext {

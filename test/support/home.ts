@@ -4,7 +4,7 @@ import { removeFolder, temporaryFolder } from './child.ts';
 import { createDatabase } from './postgres.ts';
 
 /** What a server process of this flavour keeps its data in: the same at each start. */
-export type Home = AsyncDisposable & { env: Record<string, string> };
+type Home = AsyncDisposable & { env: Record<string, string> };
 
 export async function emptyHome(): Promise<Home> {
   if (inject('flavour') === 'embedded') {

@@ -10,7 +10,7 @@ import { Changes } from './changes.ts';
 
 export type Door = 'ws' | 'sse';
 
-export type LiveResult<Data> = { data?: Data | null; errors?: readonly { message: string; extensions?: Record<string, unknown> }[] };
+type LiveResult<Data> = { data?: Data | null; errors?: readonly { message: string; extensions?: Record<string, unknown> }[] };
 
 /** A subscription and what it has got so far. */
 export interface Live<Data> extends AsyncDisposable {

@@ -5,7 +5,7 @@ import { Changes } from './changes.ts';
 
 type Access = { url: string; key: string };
 
-export type Reply = { status: number; retryAfter: string | undefined; body: Record<string, unknown>; ms: number };
+type Reply = { status: number; retryAfter: string | undefined; body: Record<string, unknown>; ms: number };
 
 /** One POST to the REST door over a connection of its own, or undefined where the connection broke. */
 export function post({ url, key }: Access, path: string, body: unknown, agent?: Agent): Promise<Reply | undefined> {

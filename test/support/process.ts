@@ -6,9 +6,9 @@ import { end, guard, hasEnded, removeFolder, stopsOnce, temporaryFolder } from '
 import { Lines } from './lines.ts';
 
 /** A line that the server wrote: what pino logged, or `{ text }` where it is no JSON object. */
-export type LogLine = Readonly<Record<string, unknown>>;
+type LogLine = Readonly<Record<string, unknown>>;
 
-export type Exit = { code: number | null; signal: NodeJS.Signals | null };
+type Exit = { code: number | null; signal: NodeJS.Signals | null };
 
 /** The built server as a process of its own. */
 export interface ServerProcess extends AsyncDisposable {
@@ -25,7 +25,7 @@ export interface ServerProcess extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
-export type ServerOptions = {
+type ServerOptions = {
   /** The whole environment besides PATH, HOME and PORT=0 (a free port; the ready line tells which). */
   env?: Readonly<Record<string, string>>;
   /** The folder it runs in; its temporary home otherwise, so that ./data is never the repository's. */

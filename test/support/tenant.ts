@@ -1,10 +1,11 @@
 import { insertKey } from '../../src/api-key/service.ts';
-import type { Scope } from '../../src/auth/caller.ts';
+import { PERMISSIONS } from '../../src/auth/caller.ts';
+import type { Permission } from '../../src/auth/caller.ts';
 import type { Store } from '../../src/store/client.ts';
 
-export type TenantOptions = { scopes?: Scope[]; projectId?: string; expiresAt?: Date };
+export type TenantOptions = { scopes?: readonly Permission[]; projectId?: string; expiresAt?: Date };
 
-export type Answer<Body = Record<string, unknown>> = { status: number; headers: Headers; body: Body };
+type Answer<Body = Record<string, unknown>> = { status: number; headers: Headers; body: Body };
 export type GraphqlAnswer = { data?: Record<string, unknown> | null; errors?: { message: string; path?: unknown[]; extensions: { code: string } & Record<string, unknown> }[] };
 
 /** A project with a key, and one-line callers through the real doors. */
@@ -28,15 +29,13 @@ export type Tenant = {
 };
 
 /** Where projects and keys are made: a server in this process, or no more than a database. */
-export type Home = { services: { store: Store } };
-
-const ALL: Scope[] = ['sessions:write', 'events:write', 'read', 'admin'];
+type Home = { services: { store: Store } };
 
 export async function createTenant(url: string, app: Home, options: TenantOptions = {}): Promise<Tenant> {
   const { store } = app.services;
   const projectId = options.projectId ?? `proj_${crypto.randomUUID()}`;
   if (!options.projectId) await store.project.create({ data: { id: projectId, name: projectId } });
-  const { apiKey, key } = await insertKey(store, projectId, { name: 'test', scopes: options.scopes ?? ALL, expiresAt: options.expiresAt });
+  const { apiKey, key } = await insertKey(store, projectId, { name: 'test', scopes: options.scopes ?? PERMISSIONS, expiresAt: options.expiresAt });
   return callers(url, app, projectId, key, apiKey.id);
 }
 

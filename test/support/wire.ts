@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net';
 /** One request and its answer, with what differs from run to run replaced (see `placeholders`). */
 export type Pair = { request: { method: string; path: string; body?: unknown }; response: { status: number; body: unknown } };
 
-export interface Recorder extends AsyncDisposable {
+interface Recorder extends AsyncDisposable {
   url: string;
   pairs: Pair[];
 }
@@ -50,7 +50,7 @@ const DURATIONS = new Set(['durationMs', 'duration_ms']);
  * Replaces what differs from run to run: ids that the server made are numbered in the order they appear, moments,
  * durations, random UUIDs and stack traces become the same everywhere.
  */
-export function placeholders(): (value: unknown) => unknown {
+function placeholders(): (value: unknown) => unknown {
   const known = new Map<string, string>();
   const counts = { sess: 0, evt: 0 };
 

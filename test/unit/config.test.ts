@@ -40,6 +40,10 @@ describe('the configuration', () => {
     for (const name of Object.keys(bad)) expect(message).toContain(`\n  - ${name}: `);
   });
 
+  it.each(['a key with spaces in it', ' sentrial_live_0123456789', 'sentrial_live_0123456789\n'])('refuses the bootstrap key %j, which no request could send', (key) => {
+    expect(() => readConfig({ SENTRIAL_BOOTSTRAP_API_KEY: key })).toThrow(/SENTRIAL_BOOTSTRAP_API_KEY: expected no space/);
+  });
+
   it('refuses Redis without PostgreSQL, beside any other fault', () => {
     expect(() => readConfig({ REDIS_URL: 'redis://r:6379' })).toThrow(/a fault:\n {2}- REDIS_URL: set without DATABASE_URL/);
     expect(() => readConfig({ REDIS_URL: 'redis://r:6379', PORT: '70000' })).toThrow(/2 faults/);

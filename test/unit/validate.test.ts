@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { AppError } from '../../src/errors.ts';
 import { EventInput } from '../../src/event/input.ts';
 import { SessionInput } from '../../src/session/input.ts';
-import { validate } from '../../src/store/validate.ts';
+import { parseTime, parseTimeOrDay, validate } from '../../src/store/validate.ts';
 
 function faultsOf(schema: Parameters<typeof validate>[0], input: unknown): AppError {
   try {
@@ -56,5 +56,19 @@ describe('a valid input', () => {
   it('keeps every key of an object', () => {
     const metadata: unknown = JSON.parse('{"__proto__": 1, "constructor": {"prototype": 2}}');
     expect(JSON.stringify((validate(EventInput, { ...EVENT, metadata }, 'Event').value as { metadata: unknown }).metadata)).toBe('{"__proto__":1,"constructor":{"prototype":2}}');
+  });
+});
+
+describe('a time in text', () => {
+  it.each([['2025-01-12T10:30:01.5+01:00', '2025-01-12T09:30:01.500Z'], ['1970-01-01T00:00:00Z', '1970-01-01T00:00:00.000Z'], ['9999-12-31T23:59:59.999Z', '9999-12-31T23:59:59.999Z']])('%s is read', (text, read) => {
+    expect([parseTime(text)?.toISOString(), parseTimeOrDay(text)?.toISOString()]).toEqual([read, read]);
+  });
+
+  it.each(['', '5', 'soon', '2025', 'Jan 12, 2025', '2025-01-12T10:30:00', '2025-01-12 10:30:00Z', '2025-02-30T00:00:00Z', '1969-12-31T23:59:59Z', '9999-12-31T23:59:59-23:00', '+010000-01-01T00:00:00Z'])('%j is none', (text) => {
+    expect([parseTime(text), parseTimeOrDay(text)]).toEqual([undefined, undefined]);
+  });
+
+  it('may be a day where one is asked for: its beginning in UTC', () => {
+    expect([parseTime('2025-01-12'), parseTimeOrDay('2025-01-12')?.toISOString(), parseTimeOrDay('2025-02-30'), parseTimeOrDay('1969-12-31')]).toEqual([undefined, '2025-01-12T00:00:00.000Z', undefined, undefined]);
   });
 });
