@@ -70,6 +70,8 @@ export const conversationNotFound = (id: string) => new AppError('NOT_FOUND', `C
 
 export const apiKeyNotFound = (id: string) => new AppError('NOT_FOUND', `API key not found: no key ${quoted(id)} in this project`);
 
+export const keyConflict = () => new AppError('CONFLICT', 'This Idempotency-Key was used for another update. Send the same content to repeat a request, or a new key for a new one');
+
 export const projectDeleted = () => new AppError('NOT_FOUND', 'The project of this API key was deleted');
 
 export const noWorkflowVersions = () => new AppError('NOT_FOUND', 'This server keeps no workflow versions');

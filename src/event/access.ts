@@ -2,7 +2,7 @@ import type { Pool } from 'pg';
 import { assertMay } from '../auth/authorize.ts';
 import { eventNotFound, sessionNotFound } from '../errors.ts';
 import type { Event } from '../generated/prisma/client.ts';
-import { parseCursor } from '../live/cursor.ts';
+import { formatCursor, parseCursor } from '../live/cursor.ts';
 import type { EventFilter, EventUpdate, LogReader } from '../live/hub.ts';
 import type { Scope } from '../scope.ts';
 import { clean } from '../store/clean.ts';
@@ -74,7 +74,7 @@ export async function sessionEvents(
   if (found.length === 0) await assertSessionExists(scope, sessionId);
   const events = found.slice(0, page.limit);
   const hasMore = found.length > page.limit;
-  return { events, hasMore, nextCursor: hasMore ? String(events.at(-1)!.position) : undefined };
+  return { events, hasMore, nextCursor: hasMore ? formatCursor(events.at(-1)!.position) : undefined };
 }
 
 async function assertSessionExists(scope: Scope, id: string) {

@@ -22,7 +22,8 @@ export type Listener<M extends BusMessage> = (message: M) => void;
 /**
  * Wakes readers; it is not the log. Both implementations keep these clauses (test/bus.test.ts):
  *
- * B1 `subscribe` resolves once every message published from then on will arrive, or rejects.
+ * B1 `subscribe` resolves once every message published from then on will arrive. While Redis is away, or refuses, it
+ *    resolves all the same: messages then arrive from the next `onGap` on.
  * B2 Messages of one publisher on one topic arrive in the order they were published.
  * B3 Listeners in the publishing process hear a message before `publish` returns, the others soon after.
  * B4 `publish` never throws and never waits: what can't be delivered is dropped, and counted.

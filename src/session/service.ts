@@ -1,5 +1,5 @@
 import { assertMay } from '../auth/authorize.ts';
-import { AppError, badInput, conflict, sessionNotFound } from '../errors.ts';
+import { badInput, conflict, keyConflict, projectDeleted, sessionNotFound } from '../errors.ts';
 import type { Session } from '../generated/prisma/client.ts';
 import type { Scope } from '../scope.ts';
 import { fingerprint } from '../store/fingerprint.ts';
@@ -41,7 +41,8 @@ export async function createSession(scope: Scope, input: unknown): Promise<Sessi
     ...EMPTY_ROLLUPS,
     status: 'active',
     ...given,
-    fingerprint: chosenId ? fingerprint(given) : null,
+    // When it was sent first is not what it says: sent again, it is the same session.
+    fingerprint: chosenId ? fingerprint({ ...given, client_timestamp: undefined }) : null,
     replaced,
     created_at: now,
     updated_at: now,
@@ -134,10 +135,8 @@ function toResult(row: JsonRow, outcome: Outcome): Session {
     case 'no_session':
       throw sessionNotFound(String(row['id']));
     case 'no_project':
-      throw new AppError('NOT_FOUND', 'The project of this API key was deleted');
+      throw projectDeleted();
     case 'failed':
       throw outcome.error;
   }
 }
-
-const keyConflict = () => new AppError('CONFLICT', 'This Idempotency-Key was used for another update. Send the same content to repeat a request, or a new key for a new one');

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import threading
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 import pytest
@@ -33,6 +34,7 @@ def test_a_run_while_the_server_is_away_is_delivered_by_the_next_client(server: 
             record(client, session, 10)
         assert client.stats().spooled == 12
         assert client.stats().waiting_bytes == 0
+        over = datetime.now(timezone.utc)
     finally:
         server.start()
     with SentrialClient(api_key=project.key, api_url=project.url, spool=tmp_path) as client:
@@ -40,7 +42,9 @@ def test_a_run_while_the_server_is_away_is_delivered_by_the_next_client(server: 
         assert client.flush()
     assert client.stats().delivered == 13
     assert project.tool_names(session) == [f"tool_{number}" for number in range(10)]
-    assert project.session(session)["status"] == "COMPLETED"
+    kept = project.session(session)
+    assert kept["status"] == "COMPLETED"
+    assert datetime.fromisoformat(kept["clientTimestamp"].replace("Z", "+00:00")) + timedelta(milliseconds=kept["durationMs"]) <= over
     assert project.session(after)["name"] == "after"
     assert files(tmp_path) == []
 

@@ -183,8 +183,9 @@ function figures(params: SessionFigures) {
   };
 }
 
-export const createSession = (params: CreateSessionParams, id: string, projectId: string | undefined): CreateSessionInput => ({
+export const createSession = (params: CreateSessionParams, id: string, projectId: string | undefined, now: number): CreateSessionInput => ({
   id,
+  clientTimestamp: nowText(now),
   name: label(params.name) ?? label(params.agentName, 'session')!,
   agentName: label(params.agentName) ?? label(params.name, 'default')!,
   userId: label(params.userId, 'anonymous')!,
@@ -207,8 +208,10 @@ export const updateSession = (params: UpdateSessionParams): UpdateSessionInput =
   summary: text(params.summary),
 });
 
-export const completeSession = (params: CompleteSessionParams): CompleteSessionInput => ({
+/** `lasted`: its duration in milliseconds, where the caller does not give one. */
+export const completeSession = (params: CompleteSessionParams, lasted: number | undefined): CompleteSessionInput => ({
   ...figures(params),
+  durationMs: duration(params.durationMs ?? lasted),
   id: params.sessionId,
   status: params.status && STATUS[params.status],
   success: truth(params.success) ?? (params.status === undefined ? text(params.failureReason) === undefined : undefined),

@@ -20,6 +20,9 @@ import type {
   UpdateSessionParams,
 } from './types.ts';
 
+/** Sessions whose beginning is remembered; the oldest is forgotten beyond that. */
+const MOST_SESSIONS = 10_000;
+
 /** Called once, when the server has answered, or it is certain that it will not for now. */
 export type OnSettled = (error?: Error) => void;
 
@@ -39,6 +42,8 @@ export type RecorderOptions = {
  */
 export class Recorder {
   readonly #options: RecorderOptions;
+  /** When each session that runs began, so that its duration can be told when it ends: what the server gets late did not last longer. */
+  readonly #began = new Map<string, number>();
 
   /** Made by the client. */
   constructor(options: RecorderOptions) {
@@ -47,7 +52,10 @@ export class Recorder {
 
   createSession(params: CreateSessionParams, settled?: OnSettled): string {
     const id = params?.id || newSessionId();
-    this.#add('create', id, () => fieldsToJson(inputs.createSession(params, id, this.#options.projectId)), settled);
+    const now = this.#options.clock.now();
+    this.#began.set(id, now);
+    if (this.#began.size > MOST_SESSIONS) this.#began.delete(this.#began.keys().next().value!);
+    this.#add('create', id, () => fieldsToJson(inputs.createSession(params, id, this.#options.projectId, now)), settled);
     return id;
   }
 
@@ -56,7 +64,10 @@ export class Recorder {
   }
 
   completeSession(params: CompleteSessionParams, settled?: OnSettled): void {
-    this.#add('complete', params?.sessionId, () => fieldsToJson(inputs.completeSession(params)), settled);
+    const began = this.#began.get(params?.sessionId);
+    const lasted = began === undefined ? undefined : Math.max(0, this.#options.clock.now() - began);
+    this.#began.delete(params?.sessionId);
+    this.#add('complete', params?.sessionId, () => fieldsToJson(inputs.completeSession(params, lasted)), settled);
     this.#options.state.forget(params?.sessionId);
   }
 

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startApp } from '../../../test/support/app.ts';
 import type { TestApp } from '../../../test/support/app.ts';
+import { systemClock } from '../src/clock.ts';
 import { begin, configure, newEventId, newSessionId, SentrialClient, SentrialError } from '../src/index.ts';
 import { clientFor, codesOf, spoolFolder } from './support/client.ts';
 import { eventsOf } from './support/read.ts';
@@ -152,6 +153,20 @@ describe('a session', () => {
       metadata: { a: 1, b: 2, projectId: 'proj_x' }, customMetrics: { score: 4.5 }, estimatedCost: 1.5, promptTokens: 10, completionTokens: 5, totalTokens: 15,
       userInput: 'hi', assistantOutput: 'ho', durationMs: 77, summary: 'short',
     });
+  });
+
+  it('began and lasted as its own clock says, however late the server gets it', async () => {
+    const tenant = await server.tenant();
+    let now = Date.parse('2025-01-12T10:30:00.000Z');
+    const { client } = await clientFor(tenant, { clock: { ...systemClock, now: () => now } });
+    const [sessionId, other] = [client.recorder.createSession(run), client.recorder.createSession(run)];
+    now += 90_000;
+    client.recorder.completeSession({ sessionId });
+    client.recorder.completeSession({ sessionId: other, durationMs: 5 });
+    await client.flush();
+    const read = (id: string) => tenant.run('query ($id: ID!) { session(id: $id) { clientTimestamp durationMs } }', { id });
+    expect(await read(sessionId)).toEqual({ session: { clientTimestamp: '2025-01-12T10:30:00.000Z', durationMs: 90_000 } });
+    expect(await read(other)).toMatchObject({ session: { durationMs: 5 } });
   });
 
   it('is failed by a failure reason, and cancelled by a status', async () => {

@@ -61,3 +61,6 @@ export const clock = (at: number) => new Date(at).toLocaleTimeString('en', { hou
 /** The exact moment, in the reader's time zone. */
 export const exactly = (at: number) => `${new Date(at).toLocaleString('en', { dateStyle: 'medium', timeStyle: 'long' })} (${new Date(at).toISOString()})`;
 export const bytes = (length: number) => (length < 1_024 ? `${length} B` : length < 1_048_576 ? `${(length / 1_024).toFixed(1)} kB` : `${(length / 1_048_576).toFixed(1)} MB`);
+
+/** When a session began, by its client's clock where it says: after an outage the server gets it later. */
+export const beganAt = ({ clientTimestamp, createdAt }: { clientTimestamp: string | null; createdAt: string }) => clientTimestamp ?? createdAt;

@@ -1,5 +1,5 @@
 import { useNow } from './clock.ts';
-import { ago, duration, exactly } from './format.ts';
+import { ago, beganAt, duration, exactly } from './format.ts';
 
 /** How long ago; the exact moment on hover. */
 export function Ago({ at }: { at: string }) {
@@ -13,8 +13,8 @@ export function Ago({ at }: { at: string }) {
 }
 
 /** How long a session took; ticks while it runs. */
-export function Elapsed({ session }: { session: { createdAt: string; durationMs: number | null; status: string } }) {
-  return session.status === 'ACTIVE' ? <Ticking since={session.createdAt} /> : <span>{duration(session.durationMs)}</span>;
+export function Elapsed({ session }: { session: { clientTimestamp: string | null; createdAt: string; durationMs: number | null; status: string } }) {
+  return session.status === 'ACTIVE' ? <Ticking since={beganAt(session)} /> : <span>{duration(session.durationMs)}</span>;
 }
 
 function Ticking({ since }: { since: string }) {

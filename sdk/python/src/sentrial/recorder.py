@@ -46,7 +46,7 @@ _EVENT = frozenset(
     }
 )  # fmt: skip
 FIELDS = {
-    "createSession": _SESSION,
+    "createSession": _SESSION | {"clientTimestamp"},
     "updateSession": _SESSION,
     "completeSession": _SESSION - {"agentName", "convoId", "name", "parentSessionId", "userId"},
     "toolCall": _EVENT | {"status", "toolError", "toolInput", "toolName", "toolOutput"},
@@ -93,6 +93,7 @@ class Recorder:
         given["user_id"] = given.get("user_id") or described.get("user_id") or described.get("userId") or "anonymous"
         if self._project_id:
             given["metadata"] = {"project_id": self._project_id, **described} if metadata is None or described else metadata
+        given["timestamp"] = datetime.now(timezone.utc)
         self._remember(id)
         return self._operation("createSession", id, id, {"id": id, **self._input("createSession", given)})
 

@@ -28,7 +28,7 @@ READY_WITHIN = 240
 SESSION = """query($id: ID!) { session(id: $id) {
   id name agentName userId convoId parentSessionId status success failureReason summary userInput assistantOutput metadata
   customMetrics promptTokens completionTokens totalTokens estimatedCost durationMs eventCount toolCallCount decisionCount
-  llmCallCount stateChangeCount errorCount
+  llmCallCount stateChangeCount errorCount clientTimestamp
   events(first: 100, after: AFTER) { pageInfo { hasNextPage endCursor } edges { node {
     __typename id eventType reasoning estimatedCost durationMs totalTokens traceId spanId
     parentEventId branchName stateBefore stateAfter metadata clientTimestamp

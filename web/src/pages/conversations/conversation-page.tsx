@@ -3,7 +3,7 @@ import { ChevronLeft } from 'lucide-react';
 import { graphql } from '../../api/graphql.ts';
 import { request } from '../../api/request.ts';
 import { Fault } from '../../shell/faults.tsx';
-import { counted, money, short } from '../../ui/format.ts';
+import { beganAt, counted, money, short } from '../../ui/format.ts';
 import { StatusMark } from '../../ui/status.tsx';
 import { Text } from '../../ui/text.tsx';
 import { Ago, Elapsed } from '../../ui/time.tsx';
@@ -29,6 +29,7 @@ const CONVERSATION = graphql(`
             status
             parentSessionId
             createdAt
+            clientTimestamp
             durationMs
             estimatedCost
             eventCount
@@ -78,7 +79,7 @@ export function ConversationPage() {
                 <Text limit={80}>{node.name}</Text>
               </Link>
               <span className="muted">
-                {counted(node.toolCallCount, 'tool call')} · <Elapsed session={node} /> · {money(node.estimatedCost)} · <Ago at={node.createdAt} />
+                {counted(node.toolCallCount, 'tool call')} · <Elapsed session={node} /> · {money(node.estimatedCost)} · <Ago at={beganAt(node)} />
               </span>
             </div>
             {node.assistantOutput != null && <Said by={node.agentName} className="said-agent" what={node.assistantOutput} />}

@@ -1,5 +1,6 @@
 import { follow } from '../../api/live.ts';
 import { ApiError, request } from '../../api/request.ts';
+import { beganAt } from '../../ui/format.ts';
 import type { SessionRow } from '../sessions/documents.ts';
 import { EVENT_PAGE, EVENTS, NEWEST_EVENT, SESSION, SESSION_CHANGES } from './documents.ts';
 import type { EventRow, SessionHead } from './documents.ts';
@@ -140,7 +141,7 @@ export class LiveTimeline {
   /** The time that the rows span, in milliseconds since 1970. */
   span(): { from: number; to: number } {
     if (!this.session) return { from: 0, to: 1 };
-    const begun = Date.parse(this.session.createdAt);
+    const begun = Date.parse(beganAt(this.session));
     const ended = this.session.completedAt ? Date.parse(this.session.completedAt) : begun;
     const from = Math.min(begun, this.#lines.from);
     return { from, to: Math.max(ended, this.#lines.to, from + 1) };

@@ -4,7 +4,7 @@ import { useCallback, useEffect, useMemo, useState, useSyncExternalStore } from 
 import type { ReactNode } from 'react';
 import { Fault } from '../../shell/faults.tsx';
 import { CopyButton } from '../../ui/copy.tsx';
-import { count, money, short } from '../../ui/format.ts';
+import { beganAt, count, money, short } from '../../ui/format.ts';
 import { useNarrow } from '../../ui/media.ts';
 import { StatusMark } from '../../ui/status.tsx';
 import { Text } from '../../ui/text.tsx';
@@ -161,7 +161,7 @@ function SessionHeader({ session }: { session: SessionHead }) {
           </Fact>
         )}
         <Fact name="Started">
-          <Ago at={session.createdAt} />
+          <Ago at={beganAt(session)} />
         </Fact>
         <Fact name="Duration">
           <Elapsed session={session} />

@@ -1,7 +1,7 @@
 import { Link } from '@tanstack/react-router';
 import { ChevronDown, ChevronRight } from 'lucide-react';
 import { memo } from 'react';
-import { duration, money, share, short } from '../../ui/format.ts';
+import { beganAt, duration, money, share, short } from '../../ui/format.ts';
 import { StatusMark } from '../../ui/status.tsx';
 import { Text } from '../../ui/text.tsx';
 import type { EventRow } from './documents.ts';
@@ -25,7 +25,7 @@ export const TimelineRow = memo(function TimelineRow({ row, top, from, to, selec
   if (row.kind === 'session') {
     const { session, open } = row;
     const Chevron = open ? ChevronDown : ChevronRight;
-    const began = Date.parse(session.createdAt);
+    const began = Date.parse(beganAt(session));
     return (
       <div {...place} data-session={session.id}>
         <div className="tl-what kind-session" style={indent}>

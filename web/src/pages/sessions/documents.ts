@@ -13,6 +13,7 @@ export const SESSION_ROW = graphql(`
     parentSessionId
     status
     createdAt
+    clientTimestamp
     durationMs
     totalTokens
     estimatedCost

@@ -2,7 +2,7 @@ import { Link } from '@tanstack/react-router';
 import { CircleAlert, CornerDownRight } from 'lucide-react';
 import { memo } from 'react';
 import type { CSSProperties } from 'react';
-import { count, money, short } from '../../ui/format.ts';
+import { beganAt, count, money, short } from '../../ui/format.ts';
 import { plainly } from '../../ui/plain-text.ts';
 import { StatusMark } from '../../ui/status.tsx';
 import { Text } from '../../ui/text.tsx';
@@ -42,7 +42,7 @@ export const SessionLine = memo(function SessionLine({ row, style, index, select
         )}
       </div>
       <div className="c-started" role="cell">
-        <Ago at={row.createdAt} />
+        <Ago at={beganAt(row)} />
       </div>
       <div className="c-duration number" role="cell">
         <Elapsed session={row} />
