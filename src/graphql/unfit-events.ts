@@ -1,9 +1,7 @@
 import { Kind, coerceInputValue, getOperationAST, isInputType } from 'graphql';
 import type { ExecutionArgs, GraphQLInputType, TypeNode } from 'graphql';
+import { EVENT_KINDS } from '../event/graphql/inputs.ts';
 import { isObject } from '../wire.ts';
-
-/** The kind of event that each member of EventInput stands for. */
-const KINDS: { readonly [member: string]: string } = { toolCall: 'tool_call', decision: 'llm_decision', llmCall: 'llm_call', stateChange: 'state_change', error: 'error' };
 
 /**
  * GraphQL refuses all variables for a fault in one of them; in a batch of events one bad item fails alone. The same
@@ -39,8 +37,8 @@ function fits(item: unknown, type: GraphQLInputType): boolean {
 function asJson(item: unknown): unknown {
   if (!isObject(item)) return item ?? {};
   const [[member, fields] = []] = Object.entries(item);
-  const eventType = member === undefined || Object.keys(item).length > 1 ? undefined : KINDS[member];
-  return eventType !== undefined && isObject(fields) ? { ...fields, eventType } : item;
+  const eventType = Object.entries(EVENT_KINDS).find(([kind]) => kind === member)?.[1];
+  return eventType !== undefined && Object.keys(item).length === 1 && isObject(fields) ? { ...fields, eventType } : item;
 }
 
 function namedType(node: TypeNode): string {
