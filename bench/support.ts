@@ -100,7 +100,7 @@ export async function load(url: string, connections: number, what: keyof typeof 
   const { stdout } = await wrk(seconds);
   await rm(script);
   const find = (pattern: RegExp) => pattern.exec(stdout)?.[1] ?? '';
-  return { rate: Number(find(/Requests\/sec:\s+([\d.]+)/)), p50: find(/50%\s+(\S+)/), p99: find(/99%\s+(\S+)/), failed: Number(find(/Non-2xx or 3xx responses: (\d+)/) || 0) };
+  return { rate: Number(find(/Requests\/sec:\s+([\d.]+)/)), p50: find(/^\s+50%\s+(\S+)/m), p99: find(/^\s+99%\s+(\S+)/m), failed: Number(find(/Non-2xx or 3xx responses: (\d+)/) || 0) };
 }
 
 export const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[values.length >> 1] ?? 0;
