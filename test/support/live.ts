@@ -37,6 +37,7 @@ export function subscribe<Data>({ url, key }: Access, operation: Operation, door
   const ended = new Promise<unknown>((resolve) => (resolveEnded = resolve));
   let hasEnded = false;
   let socket: WebSocket | undefined;
+  let isCut = false;
 
   const client =
     door === 'ws'
@@ -45,7 +46,12 @@ export function subscribe<Data>({ url, key }: Access, operation: Operation, door
           webSocketImpl: WebSocket,
           connectionParams: { apiKey: key },
           retryAttempts: 0,
-          on: { opened: (opened) => (socket = opened as WebSocket) },
+          on: {
+            opened(opened) {
+              socket = opened as WebSocket;
+              if (isCut) socket.terminate();
+            },
+          },
         })
       : createSseClient({ url: `${url}/graphql`, headers: { authorization: `Bearer ${key}` }, retryAttempts: 0 });
 
@@ -75,7 +81,10 @@ export function subscribe<Data>({ url, key }: Access, operation: Operation, door
     data,
     ended,
     stop,
-    cut: () => socket?.terminate(),
+    cut() {
+      isCut = true; // also where it is not open yet
+      socket?.terminate();
+    },
     [Symbol.asyncDispose]: stop,
     async received(condition) {
       const said = () => `${results.length} results came, the last: ${JSON.stringify(results.at(-1))}`;
