@@ -52,7 +52,7 @@ export async function createApp(resources: Resources, config: Config, using: { l
   const keyRing = await createKeyRing({ pool, bus });
   const rateLimit = createRateLimit(resources.rateLimiter);
   const authenticator = createAuthenticator(keyRing, rateLimit, config.allowedOrigins);
-  const services: Services = { store, pool, writer, hub, keyRing, log };
+  const services: Services = { store, pool, writer, hub, keyRing, limits: config.limits, log };
 
   const scopeFor = (caller: Caller, request: FastifyRequest): Scope => ({ caller, services, requestId: request.id });
   async function makeScope(request: FastifyRequest): Promise<Scope> {

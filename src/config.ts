@@ -2,7 +2,9 @@ import { z } from 'zod';
 
 /** The environment, read once at start; nothing else in src reads process.env. `.env.example` documents each name. */
 const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
-const count = (fallback: number, min = 0) => z.coerce.number().int().min(min).default(fallback);
+const count = (fallback: number, min = 0, max = Number.MAX_SAFE_INTEGER) => z.coerce.number().int().min(min).max(max).default(fallback);
+/** What a column of bytes holds. */
+const LARGEST_INTEGER = 2_147_483_647;
 
 const Environment = z.object({
   PORT: z.coerce.number().int().min(0).max(65_535).default(3001),
@@ -17,6 +19,10 @@ const Environment = z.object({
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   MAX_BODY_BYTES: count(16 * 1024 * 1024, 1024),
   MAX_QUEUE_BYTES: count(64 * 1024 * 1024, 1024),
+  MAX_EVENT_BYTES: count(16 * 1024 * 1024, 1024, LARGEST_INTEGER),
+  MAX_SESSION_BYTES: count(16 * 1024 * 1024, 1024, LARGEST_INTEGER),
+  MAX_METADATA_BYTES: count(1024 * 1024, 1024, LARGEST_INTEGER),
+  MAX_ANSWER_BYTES: count(16 * 1024 * 1024, 1024, LARGEST_INTEGER),
   RATE_LIMIT_PER_MINUTE: count(0),
   DATABASE_POOL_SIZE: count(10, 1),
   GRAPHQL_INTROSPECTION: flag.optional(),
@@ -24,6 +30,18 @@ const Environment = z.object({
   SENTRIAL_API_URL: z.url({ protocol: /^https?$/, error: 'expected http://host:port' }).optional(),
   SENTRIAL_API_KEY: z.string().optional(),
 });
+
+/** What may be stored, and given out at once; all in bytes as they are read back. */
+export type Limits = {
+  /** One event. */
+  eventBytes: number;
+  /** One session, without its events. */
+  sessionBytes: number;
+  /** A session's merged metadata; its merged customMetrics as well. */
+  metadataBytes: number;
+  /** One answer, one page, one read of the log. */
+  answerBytes: number;
+};
 
 export type Config = {
   port: number;
@@ -37,6 +55,7 @@ export type Config = {
   maxBodyBytes: number;
   /** How much accepted but not yet committed input may wait in memory, in bytes. */
   maxQueueBytes: number;
+  limits: Limits;
   /** Requests a key may make in a minute; 0 is no limit. */
   rateLimitPerMinute: number;
   databasePoolSize: number;
@@ -77,6 +96,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     logLevel: e.LOG_LEVEL,
     maxBodyBytes: e.MAX_BODY_BYTES,
     maxQueueBytes: e.MAX_QUEUE_BYTES,
+    limits: { eventBytes: e.MAX_EVENT_BYTES, sessionBytes: e.MAX_SESSION_BYTES, metadataBytes: e.MAX_METADATA_BYTES, answerBytes: e.MAX_ANSWER_BYTES },
     rateLimitPerMinute: e.RATE_LIMIT_PER_MINUTE,
     databasePoolSize: e.DATABASE_POOL_SIZE,
     introspection: e.GRAPHQL_INTROSPECTION ?? e.DATABASE_URL === undefined,

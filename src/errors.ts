@@ -9,7 +9,7 @@ const CATALOGUE = {
   FORBIDDEN: { status: 403, title: 'Forbidden' },
   NOT_FOUND: { status: 404, title: 'Not Found' },
   CONFLICT: { status: 409, title: 'Conflict' },
-  PAYLOAD_TOO_LARGE: { status: 413, title: 'Payload Too Large' },
+  TOO_LARGE: { status: 413, title: 'Payload Too Large' },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, title: 'Unsupported Media Type' },
   RATE_LIMITED: { status: 429, title: 'Too Many Requests' },
   INTERNAL_SERVER_ERROR: { status: 500, title: 'Internal Server Error' },
@@ -81,7 +81,13 @@ export const conflict = (what: string, id: string) =>
 
 export const batchTooLong = (length: number, longest: number) => badInput(`A batch holds at most ${longest} events, got ${length}. Send it in parts`);
 
-export const bodyTooLarge = () => new AppError('PAYLOAD_TOO_LARGE', 'The body is larger than this server takes (MAX_BODY_BYTES). Send less, or a batch in parts');
+export const bodyTooLarge = () => new AppError('TOO_LARGE', 'The body is larger than this server takes (MAX_BODY_BYTES). Send less, or a batch in parts');
+
+const grouped = (count: number) => count.toLocaleString('en-US');
+
+/** `what` begins the sentence: "The event", "The session's metadata". `setting` is the variable that bounds it. */
+export const tooLarge = (what: string, bytes: number, largest: number, setting: string) =>
+  new AppError('TOO_LARGE', `${what} would take ${grouped(bytes)} bytes when it is read; at most ${grouped(largest)} are accepted (${setting}). Send less`);
 
 export const notDeclaredJson = () => new AppError('UNSUPPORTED_MEDIA_TYPE', 'Expected a JSON body with the header Content-Type: application/json');
 

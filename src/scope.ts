@@ -1,6 +1,7 @@
 import type { Pool } from 'pg';
 import type { KeyRing } from './auth/key-ring.ts';
 import type { Caller } from './auth/caller.ts';
+import type { Limits } from './config.ts';
 import type { Hub } from './live/hub.ts';
 import type { Logger } from './log.ts';
 import type { Store } from './store/client.ts';
@@ -14,6 +15,7 @@ export type Services = {
   writer: Writer;
   hub: Hub;
   keyRing: KeyRing;
+  limits: Limits;
   log: Logger;
 };
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { batchTooLong } from '../errors.ts';
-import { Cost, Duration, Id, Json, JsonObject, Text, Timestamp, Tokens } from '../store/validate.ts';
+import { Confidence, Cost, Duration, Id, Json, JsonObject, Text, Timestamp, Tokens } from '../store/validate.ts';
 
 /** The kinds of event. On the REST wire `llm_call` may also arrive as a tool call named `llm:<provider>:<model>`. */
 export const EVENT_TYPES = ['tool_call', 'llm_decision', 'llm_call', 'state_change', 'error'] as const;
@@ -25,7 +25,7 @@ export const EventInput = z.object({
   reasoning: Text.nullish().describe("Agent's reasoning for this action."),
   alternativesConsidered: z.array(Json).nullish().describe('Other options the agent considered.'),
   chosen: Text.nullish().describe('The option the agent took.'),
-  confidence: z.number().min(0).max(1).nullish().describe('Confidence score (0.0 to 1.0).'),
+  confidence: Confidence.nullish().describe('Confidence score (0.0 to 1.0).'),
   model: Text.nullish().describe('Model of an LLM call.'),
   prompt: Json.nullish().describe('What the model was given: text or messages.'),
   response: Json.nullish().describe('What the model answered.'),

@@ -8,7 +8,7 @@ import { isDatabaseAway } from '../store/database-error.ts';
 /** The codes this door knows; the others are said in these. */
 const CODES: { readonly [code in ErrorCode]: string } = {
   BAD_USER_INPUT: 'BAD_USER_INPUT',
-  PAYLOAD_TOO_LARGE: 'BAD_USER_INPUT',
+  TOO_LARGE: 'TOO_LARGE',
   UNSUPPORTED_MEDIA_TYPE: 'BAD_USER_INPUT',
   UNAUTHENTICATED: 'UNAUTHENTICATED',
   FORBIDDEN: 'FORBIDDEN',

@@ -91,6 +91,7 @@ export const SESSION_COLUMNS: Columns<Session> = {
   replaced: ['replaced', 'plain'],
   fingerprint: ['fingerprint', 'plain'],
   clientTimestamp: ['client_timestamp', 'date'],
+  bytes: ['bytes', 'plain'],
 };
 
 function fromJson(value: unknown, kind: Kind): unknown {

@@ -21,11 +21,16 @@ export const JsonObject = z
   .meta({ type: 'object' });
 /** A count of tokens. */
 export const Tokens = z.number().int().min(0).max(2_147_483_647);
+/** A number so small that it would be printed with more than 40 digits says nothing. */
+const NEGLIGIBLE = 1e-20;
+const Amount = z.number().min(0).overwrite((amount) => (amount < NEGLIGIBLE ? 0 : amount));
 /** US dollars. */
-export const Cost = z.number().min(0).max(1e9);
+export const Cost = Amount.max(1e9);
 export const LONGEST_DURATION = 1e13;
 /** Milliseconds. */
-export const Duration = z.number().min(0).max(LONGEST_DURATION);
+export const Duration = Amount.max(LONGEST_DURATION);
+/** From 0 to 1. */
+export const Confidence = Amount.max(1);
 
 /** The end of the year 9999, in milliseconds since 1970. */
 export const LATEST = 253_402_300_799_999;

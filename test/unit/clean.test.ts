@@ -18,12 +18,23 @@ describe('clean', () => {
     ['\ud83d\ude00', '😀'],
     ['\ud83d', '\ufffd'],
   ])('replaces what PostgreSQL refuses in %j', (sent, kept) => {
-    expect(clean(sent)).toEqual({ value: kept, replaced: sent !== kept });
-    expect(clean({ [sent]: [sent] })).toEqual({ value: { [kept]: [kept] }, replaced: sent !== kept });
+    expect(clean(sent)).toMatchObject({ value: kept, replaced: sent !== kept });
+    expect(clean({ [sent]: [sent] })).toMatchObject({ value: { [kept]: [kept] }, replaced: sent !== kept });
   });
 
-  it('writes infinities as text', () => {
-    expect(clean([Infinity, -Infinity, 1])).toEqual({ value: ['Infinity', '-Infinity', 1], replaced: true });
+  it.each([
+    ['infinity', Infinity, 'Infinity'],
+    ['what is below it', -Infinity, '-Infinity'],
+    ['309 digits', 1e308, '1e+308'],
+    ['41 digits', -1e40, '-1e+40'],
+    ['41 digits behind the point', 1.5e-39, '1.5e-39'],
+    ['the smallest number', 5e-324, '5e-324'],
+  ])('writes a number of more than 40 digits as text: %s', (_what, sent, kept) => {
+    expect(clean({ deep: [sent] })).toMatchObject({ value: { deep: [kept] }, replaced: true });
+  });
+
+  it.each([0, -0, 1, -1.5, 1e21, 1e39, -1.2345678901234567e39, 1e-7, 1e-39, 123456789012345680000, Number.MAX_SAFE_INTEGER])('leaves a number of at most 40 digits as it is: %d', (sent) => {
+    expect(clean([sent])).toMatchObject({ value: [sent], replaced: false });
   });
 
   it('loses no value when keys become the same', () => {
@@ -56,7 +67,7 @@ describe('clean', () => {
         const once = clean({ [text]: [value, text] });
         const written = JSON.stringify(once.value);
         expect(written.includes('\\u0000') || /\\ud[89a-f]/.test(written)).toBe(false);
-        expect(clean(once.value)).toEqual({ value: once.value, replaced: false });
+        expect(clean(once.value)).toMatchObject({ value: once.value, replaced: false });
       }),
     );
   });

@@ -105,7 +105,7 @@ async function recordEvents(items: readonly Item[], delivery: Delivery, outcomes
   } catch (thrown) {
     const error = thrown as SentrialError;
     const atFault = await isTheItem(error, delivery);
-    const mayBeOne = atFault && (error.code === 'BAD_USER_INPUT' || error.code === 'PAYLOAD_TOO_LARGE' || error.code === 'INTERNAL_SERVER_ERROR');
+    const mayBeOne = atFault && (error.code === 'BAD_USER_INPUT' || error.code === 'TOO_LARGE' || error.code === 'INTERNAL_SERVER_ERROR');
     if (mayBeOne && items.length > 1) {
       const middle = Math.ceil(items.length / 2);
       await recordEvents(items.slice(0, middle), delivery, outcomes);

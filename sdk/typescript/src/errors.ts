@@ -16,7 +16,7 @@ export type ErrorCode =
   | 'CONFLICT'
   | 'OVERLOADED'
   | 'INTERNAL_SERVER_ERROR'
-  | 'PAYLOAD_TOO_LARGE'
+  | 'TOO_LARGE'
   | 'NETWORK'
   | 'TIMEOUT'
   | 'ABORTED'

@@ -25,7 +25,7 @@ export type OutboxOptions = {
 /** Refusals of one batch that are told one by one. */
 const MOST_TOLD = 10;
 /** Refusals of an item for what it is: the session is there, and lacks it. */
-const AT_FAULT: readonly ErrorCode[] = ['BAD_USER_INPUT', 'PAYLOAD_TOO_LARGE', 'CONFLICT', 'INTERNAL_SERVER_ERROR'];
+const AT_FAULT: readonly ErrorCode[] = ['BAD_USER_INPUT', 'TOO_LARGE', 'CONFLICT', 'INTERNAL_SERVER_ERROR'];
 
 /**
  * What waits to be delivered, in memory, bounded by bytes; and the one worker that delivers it, in order, a batch at a

@@ -134,7 +134,7 @@ function parse(text: string): Answer | undefined {
 }
 
 function codeOf(status: number, code: string | undefined): ErrorCode {
-  if (status === 413) return 'PAYLOAD_TOO_LARGE';
+  if (status === 413) return 'TOO_LARGE';
   if (code !== undefined) return code as ErrorCode;
   if (status === 401) return 'UNAUTHENTICATED';
   if (status === 403) return 'FORBIDDEN';

@@ -151,7 +151,7 @@ it('an event larger than the server takes costs itself only, and its session say
   for (const [toolName, size] of [['a', 1], ['large', 2_000_000], ['b', 40_000], ['c', 40_000]] as const) void client.trackToolCall({ sessionId, toolName, toolInput: 'x'.repeat(size) });
   expect(await client.flush()).toEqual({ delivered: 3, spooled: 0, dropped: 1, pending: 0 });
   expect((await eventsOf(tenant, sessionId)).map((event) => event['toolName'])).toEqual(['a', 'b', 'c']);
-  expect(codesOf(errors)).toEqual(['PAYLOAD_TOO_LARGE']);
+  expect(codesOf(errors)).toEqual(['TOO_LARGE']);
   expect(await client.getSession(sessionId)).toMatchObject({ metadata: { sentrial_dropped: 1 } });
 });
 

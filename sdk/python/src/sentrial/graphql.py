@@ -136,7 +136,7 @@ def _item_error(result: Any) -> SentrialError | None:
 
 def error_for(code: str, message: str) -> SentrialError:
     """The exception for a GraphQL error code."""
-    if code == "BAD_USER_INPUT":
+    if code in ("BAD_USER_INPUT", "TOO_LARGE"):
         return ValidationError(message)
     return _ERRORS.get(code, RefusedError)(message, code)
 
