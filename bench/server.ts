@@ -10,8 +10,9 @@ import { readConfig } from '../src/config.ts';
 import { createLogger } from '../src/log.ts';
 import { createMetrics } from '../src/metrics.ts';
 import { openResources } from '../src/resources/open.ts';
-import { createWriter } from '../src/store/writer.ts';
-import type { Change, Outcome, Writer } from '../src/store/writer.ts';
+import type { Change } from '../src/store/change.ts';
+import { flush } from '../src/store/flush.ts';
+import type { Outcome, Writer } from '../src/store/writer.ts';
 
 const mode = process.argv[2] ?? 'full';
 const config = readConfig(process.env);
@@ -27,17 +28,16 @@ const noDatabase: Writer = {
   close: () => Promise.resolve(),
 };
 
-/** A writer of its own for every change: each takes a connection of the pool, and commits alone. */
+/** Every change takes a connection of the pool, waits for the project's lock, and commits alone. */
 const oneByOne: Writer = {
   ...noDatabase,
-  async write(changes) {
-    const outcomes = await Promise.all(
-      changes.map((change) =>
-        createWriter({ pool: resources.pool, maxQueueBytes: Number.MAX_SAFE_INTEGER, log, metrics: using.metrics, onCommit: () => {} }).write([change]),
-      ),
-    );
-    return outcomes.flat();
-  },
+  write: (changes) =>
+    Promise.all(
+      changes.map(async (change) => {
+        const { written } = await flush(resources.pool, [change], { limits: config.limits, wait: 5_000 });
+        return written.get(change)!;
+      }),
+    ),
 };
 
 if (mode === 'nodb') app.services.writer = noDatabase;

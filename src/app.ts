@@ -47,7 +47,7 @@ export async function createApp(resources: Resources, config: Config, using: { l
 
   const store = createStore(pool);
   const firstKey = await bootstrap(pool, config.bootstrapApiKey);
-  const writer = createWriter({ pool: writerPool, maxQueueBytes: config.maxQueueBytes, log, metrics, onCommit: (range) => bus.publish({ topic: 'log', ...range }) });
+  const writer = createWriter({ pool: writerPool, maxQueueBytes: config.maxQueueBytes, limits: config.limits, log, metrics, onCommit: (range) => bus.publish({ topic: 'log', ...range }) });
   const hub = createHub({ bus, reader: createLogReader(pool), log, metrics });
   const keyRing = await createKeyRing({ pool, bus });
   const rateLimit = createRateLimit(resources.rateLimiter);

@@ -35,10 +35,16 @@ function json(value: unknown): string {
   return JSON.stringify(value ?? null);
 }
 
-/** What is read back: U+FFFD for what PostgreSQL refuses, text for what JSON cannot say. */
+/** How many digits a number has where it is written without an exponent. */
+function digits(value: number): number {
+  const [mantissa = '', exponent = ''] = value.toExponential().replace('-', '').split('e');
+  return Number(exponent) < 0 ? mantissa.replace('.', '').length - Number(exponent) : Math.max(mantissa.replace('.', '').length, Number(exponent) + 1);
+}
+
+/** What is read back: U+FFFD for what PostgreSQL refuses, text for a number that is infinite or has more than 40 digits. */
 function stored(value: unknown): unknown {
   if (typeof value === 'string') return storedText(value);
-  if (typeof value === 'number') return Number.isFinite(value) ? (Object.is(value, -0) ? 0 : value) : String(value);
+  if (typeof value === 'number') return Number.isFinite(value) && digits(value) <= 40 ? (Object.is(value, -0) ? 0 : value) : String(value);
   if (Array.isArray(value)) return value.map(stored);
   if (value !== null && typeof value === 'object') return Object.fromEntries(Object.entries(value).map(([key, inner]) => [storedText(key), stored(inner)]));
   return value;
@@ -85,7 +91,7 @@ async function graphql(body: string | Uint8Array): Promise<GraphqlReply> {
 /** Answered in good order: data, or errors that are the request's fault. */
 function expectAnswered({ status, data, errors }: GraphqlReply): void {
   expect([status < 500, data !== undefined || errors !== undefined]).toEqual([true, true]);
-  for (const error of errors ?? []) expect(['BAD_USER_INPUT', 'NOT_FOUND', 'CONFLICT'], error.message).toContain(error.extensions.code);
+  for (const error of errors ?? []) expect(['BAD_USER_INPUT', 'TOO_LARGE', 'NOT_FOUND', 'CONFLICT'], error.message).toContain(error.extensions.code);
 }
 
 const eventBody = (fields: string) => `{"sessionId": ${JSON.stringify(session)}, "eventType": "tool_call", ${fields}}`;
@@ -184,7 +190,7 @@ describe('any JSON in an event', () => {
     }
     expect(await rest('/events', eventBody(`"toolInput": "${'x'.repeat(17_000_000)}"`))).toMatchObject({ status: 413, body: { error: 'Payload Too Large' } });
     const tooLarge = await graphql(`{"query": "{ viewer { keyId } }", "variables": {"x": "${'x'.repeat(17_000_000)}"}}`);
-    expect([tooLarge.status, tooLarge.errors?.[0]?.extensions.code]).toEqual([413, 'BAD_USER_INPUT']);
+    expect([tooLarge.status, tooLarge.errors?.[0]?.extensions.code]).toEqual([413, 'TOO_LARGE']);
   });
 });
 

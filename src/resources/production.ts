@@ -23,7 +23,8 @@ export function openProduction(config: Config, databaseUrl: string, { log, metri
     return pool;
   };
   const pool = openPool({ max: config.databasePoolSize, ...timeouts(READ_TIMEOUT_MS), application_name: 'sentrial' });
-  const writerPool = openPool({ max: 1, ...timeouts(WRITE_TIMEOUT_MS), application_name: 'sentrial-writer' });
+  // One for all projects, one for those that are locked.
+  const writerPool = openPool({ max: 2, ...timeouts(WRITE_TIMEOUT_MS), application_name: 'sentrial-writer' });
   const migrationPool = openPool({ max: 1, application_name: 'sentrial-migrations' });
   const redis = config.redisUrl ? connectRedis(config.redisUrl) : undefined;
   const bus = redis ? createRedisBus({ connections: redis, log, metrics }) : createMemoryBus();

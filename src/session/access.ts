@@ -22,9 +22,14 @@ const NEWEST_FIRST: SessionOrder = { by: 'createdAt', direction: 'desc' };
 /** The session of this id. Throws NOT_FOUND. */
 export async function getSession(scope: Scope, id: string): Promise<Session> {
   const { projectId } = assertMay(scope.caller, 'read');
-  const session = id.includes('\0') ? null : await scope.services.store.session.findUnique({ where: { projectId_id: { projectId, id } } });
+  const session = await findSession(scope, projectId, id);
   if (!session) throw sessionNotFound(id);
   return session;
+}
+
+/** The same, null where there is none, for whoever may know of this session because they wrote it. */
+export async function findSession({ services }: Scope, projectId: string, id: string): Promise<Session | null> {
+  return id.includes('\0') ? null : services.store.session.findUnique({ where: { projectId_id: { projectId, id } } });
 }
 
 /** Sessions of this project by id; those it does not have are left out. */

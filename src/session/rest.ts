@@ -57,7 +57,7 @@ export function sessionFromWire(body: unknown): WireObject {
 export const patchFromWire = (body: unknown): WireObject => fieldsFromWire(bodyObject(body));
 
 const HIDDEN = new Set<string>([
-  'projectId', 'position', 'fingerprint', 'replaced', 'eventCost', 'eventPromptTokens', 'eventCompletionTokens', 'eventTotalTokens',
+  'projectId', 'position', 'fingerprint', 'replaced', 'bytes', 'eventCost', 'eventPromptTokens', 'eventCompletionTokens', 'eventTotalTokens',
   'promptTokens', 'completionTokens', 'totalTokens', 'estimatedCost',
 ] satisfies (keyof Session)[]);
 

@@ -1,7 +1,9 @@
 import { assertMay } from '../auth/authorize.ts';
-import { badInput, conflict, keyConflict, projectDeleted, sessionNotFound } from '../errors.ts';
+import { badInput, conflict, keyConflict, projectDeleted, sessionNotFound, tooLarge } from '../errors.ts';
 import type { Session } from '../generated/prisma/client.ts';
 import type { Scope } from '../scope.ts';
+import { sessionChange, updateChange } from '../store/change.ts';
+import { printedBytes } from '../store/clean.ts';
 import { fingerprint } from '../store/fingerprint.ts';
 import { idFromKey, newId } from '../store/ids.ts';
 import { SESSION_COLUMNS, toColumns, toSession } from '../store/records.ts';
@@ -9,6 +11,7 @@ import type { JsonRow } from '../store/records.ts';
 import { transaction } from '../store/transaction.ts';
 import { validate } from '../store/validate.ts';
 import type { Outcome } from '../store/writer.ts';
+import { findSession } from './access.ts';
 import { SessionInput, SessionPatch } from './input.ts';
 import type { SessionStatus } from './input.ts';
 
@@ -29,11 +32,12 @@ const EMPTY_ROLLUPS = {
 /**
  * Creates a session and returns it once it is committed. The id may be chosen by the client, or come from the
  * request's Idempotency-Key: the same id with the same content gives the session as it stands.
- * Throws BAD_USER_INPUT, CONFLICT (id with other content), OVERLOADED.
+ * Throws BAD_USER_INPUT, TOO_LARGE, CONFLICT (id with other content), OVERLOADED.
  */
 export async function createSession(scope: Scope, input: unknown): Promise<Session> {
   const { projectId } = assertMay(scope.caller, 'sessions:write');
   const { value, replaced } = validate(SessionInput, input, 'Session');
+  assertFits(scope, value);
   const chosenId = value.id ?? (scope.idempotencyKey && idFromKey('sess', scope.idempotencyKey));
   const given = toColumns(SESSION_COLUMNS, { ...value, ...settled(value), projectId, id: chosenId ?? newId('sess') });
   const now = new Date().toISOString();
@@ -48,19 +52,21 @@ export async function createSession(scope: Scope, input: unknown): Promise<Sessi
     updated_at: now,
     completed_at: given['status'] && given['status'] !== 'active' ? now : null,
   };
-  const [outcome] = await scope.services.writer.write([{ kind: 'session', projectId, row }]);
-  return toResult(row, outcome!);
+  const [outcome] = await scope.services.writer.write([sessionChange(projectId, row)]);
+  return toResult(scope, projectId, row, outcome!);
 }
 
 /**
  * Updates a session, running or ended, and returns it as it stands after the commit. Only what is given changes;
  * `metadata` and `customMetrics` are merged key by key. Status and success follow from one another where one is
  * missing; duration is counted from creation where it is not given.
- * Throws BAD_USER_INPUT, NOT_FOUND, CONFLICT (Idempotency-Key with other content), OVERLOADED.
+ * Throws BAD_USER_INPUT, TOO_LARGE (alone, or merged into what is there), NOT_FOUND, CONFLICT (Idempotency-Key with
+ * other content), OVERLOADED.
  */
 export async function updateSession(scope: Scope, id: string, input: unknown): Promise<Session> {
   const { projectId } = assertMay(scope.caller, 'sessions:write');
   const { value, replaced } = validate(SessionPatch, input, 'Session update');
+  assertFits(scope, value);
   const patch = toColumns(SESSION_COLUMNS, { ...value, ...settled(value) });
   if (replaced) patch['replaced'] = true;
   // Running again: how long it took is counted anew when it ends.
@@ -72,8 +78,8 @@ export async function updateSession(scope: Scope, id: string, input: unknown): P
     patch,
     ...(scope.idempotencyKey && { key: fingerprint(scope.idempotencyKey), fingerprint: fingerprint({ id, patch }) }),
   };
-  const [outcome] = await scope.services.writer.write([{ kind: 'update', projectId, row }]);
-  return toResult({ ...row, id }, outcome!);
+  const [outcome] = await scope.services.writer.write([updateChange(projectId, row)]);
+  return toResult(scope, projectId, { ...row, id }, outcome!);
 }
 
 /** Ends a session: `success` (default true) decides between completed and failed, unless `status` says which. */
@@ -92,8 +98,8 @@ export async function deleteSession(scope: Scope, id: string): Promise<Session> 
   const { projectId } = assertMay(scope.caller, 'admin');
   const { pool } = scope.services;
   const session = [projectId, storableId(id)];
-  const { rowCount: found } = await pool.query('SELECT 1 FROM session WHERE project_id = $1 AND id = $2', session);
-  if (!found) throw sessionNotFound(id);
+  const was = await findSession(scope, projectId, id);
+  if (!was) throw sessionNotFound(id);
   for (let deleted = DELETED_AT_ONCE; deleted === DELETED_AT_ONCE; ) {
     const { rowCount } = await pool.query(
       `DELETE FROM event WHERE project_id = $1 AND position IN (SELECT position FROM event WHERE project_id = $1 AND session_id = $2 LIMIT ${DELETED_AT_ONCE})`,
@@ -106,9 +112,9 @@ export async function deleteSession(scope: Scope, id: string): Promise<Session> 
     await client.query('SELECT 1 FROM project WHERE id = $1 FOR NO KEY UPDATE', [projectId]);
     await client.query('DELETE FROM event WHERE project_id = $1 AND session_id = $2', session);
     await client.query('DELETE FROM session_update WHERE project_id = $1 AND session_id = $2', session);
-    const { rows } = await client.query<JsonRow>('DELETE FROM session WHERE project_id = $1 AND id = $2 RETURNING *', session);
-    if (!rows[0]) throw sessionNotFound(id);
-    return toSession(rows[0]);
+    const { rowCount: deleted } = await client.query('DELETE FROM session WHERE project_id = $1 AND id = $2', session);
+    if (!deleted) throw sessionNotFound(id);
+    return was;
   });
 }
 
@@ -125,18 +131,39 @@ function storableId(id: string): string {
   return id;
 }
 
-function toResult(row: JsonRow, outcome: Outcome): Session {
-  switch (outcome.outcome) {
+const SETTINGS = { session: 'MAX_SESSION_BYTES', metadata: 'MAX_METADATA_BYTES', customMetrics: 'MAX_METADATA_BYTES' } as const;
+const WHAT = { session: 'The session', metadata: "The session's metadata", customMetrics: "The session's customMetrics" } as const;
+const sessionTooLarge = (what: keyof typeof WHAT, bytes: number, largest: number) => tooLarge(WHAT[what], bytes, largest, SETTINGS[what]);
+
+/** Of itself; append_to_log says the same of what an update is merged into. */
+function assertFits({ services }: Scope, value: SessionPatch): void {
+  const { sessionBytes, metadataBytes } = services.limits;
+  for (const what of ['metadata', 'customMetrics'] as const) {
+    const bytes = value[what] ? printedBytes(value[what]) : 0;
+    if (bytes > metadataBytes) throw sessionTooLarge(what, bytes, metadataBytes);
+  }
+  const bytes = printedBytes(value);
+  if (bytes > sessionBytes) throw sessionTooLarge('session', bytes, sessionBytes);
+}
+
+async function toResult(scope: Scope, projectId: string, row: JsonRow, change: Outcome): Promise<Session> {
+  switch (change.outcome) {
     case 'stored':
     case 'duplicate':
-      return toSession(outcome.found ?? { ...row, position: outcome.position });
+      if (change.found) return toSession(change.found);
+      if (row['created_at'] && change.outcome === 'stored') return toSession({ ...row, position: change.position });
+      return (await findSession(scope, projectId, String(row['id']))) ?? Promise.reject(sessionNotFound(String(row['id'])));
     case 'conflict':
       throw row['key'] ? keyConflict() : conflict('Session', String(row['id']));
     case 'no_session':
       throw sessionNotFound(String(row['id']));
     case 'no_project':
       throw projectDeleted();
+    case 'too_large': {
+      const { what, bytes, largest } = change.found as { what: keyof typeof WHAT; bytes: number; largest: number };
+      throw sessionTooLarge(what, bytes, largest);
+    }
     case 'failed':
-      throw outcome.error;
+      throw change.error;
   }
 }

@@ -21,6 +21,9 @@ export function classify(error: unknown): 'away' | 'refused' {
   return refusal ? 'refused' : 'away';
 }
 
+/** Whether the statement gave up waiting for a lock (SQLSTATE 55P03, lock_not_available). */
+export const isLockTimeout = (error: unknown): boolean => error instanceof DatabaseError && error.code === '55P03';
+
 // What pg, its pool and Prisma's adapter say when there is no connection to be had.
 const NO_CONNECTION = /ECONNREFUSED|ECONNRESET|ETIMEDOUT|EPIPE|ENOTFOUND|Connection terminated|timeout exceeded|Query read timeout|Can't reach database|Server has closed the connection|the database system is/i;
 
