@@ -6,8 +6,8 @@ import type { Tenant } from '../support/tenant.ts';
 
 // What becomes of writes while somebody else holds a lock that they need.
 
-/** Each change has five seconds from its arrival; the rest is what a busy machine takes to answer. */
-const TOLD_WITHIN_MS = 12_000;
+/** Each change has five seconds from its arrival; the rest is what a busy machine takes for 12,000 events at once. */
+const TOLD_WITHIN_MS = 20_000;
 
 let one: TestApp;
 let two: TestApp;
