@@ -30,9 +30,11 @@ export type Flushed<Item> = {
 
 const APPEND = {
   name: 'append_to_log',
-  text: 'SELECT kind, project_id, key, outcome, "position", found FROM append_to_log($1::json, $2::json, $3::json, $4::json, $5::json, $6::json, $7, $8, $9)',
+  text: 'SELECT kind, project_id, key, outcome, "position", found FROM append_to_log($1::json, $2::json, $3::json, $4::json, $5::json, $6::json, $7, $8, $9, $10)',
   rowMode: 'array' as const,
 };
+/** A session of more bytes is not given back: a thousand of them are the answer to one flush. Whoever wants it reads it. */
+const LARGEST_FOUND = 16 * 1024;
 type ResultRow = [kind: 'busy' | 'session' | 'no_session' | 'taken' | 'events' | 'update', projectId: string, key: string, outcome: Written['outcome'] | null, position: string | null, found: JsonRow | null];
 
 /**
@@ -69,6 +71,7 @@ export async function flush<Item extends Sent>(pool: Pool, items: readonly Item[
         wait ?? null,
         limits.sessionBytes,
         limits.metadataBytes,
+        LARGEST_FOUND,
       ],
     });
     const missing = new Set<string>();

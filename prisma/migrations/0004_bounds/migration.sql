@@ -63,6 +63,7 @@ $$;
 --   p_updates   [{ project_id, session_id, at, patch, key?, fingerprint? }]: patch holds columns of "session"
 --   p_wait      milliseconds to wait for a lock (then error 55P03); null: a project that is locked is not waited for
 --   p_largest_session, p_largest_metadata   bounds, in bytes, of a session and of each of its merged objects
+--   p_largest_found   a found session with more bytes is left out, which bounds this answer: the caller reads it by id
 --
 -- It returns, in this order:
 --   busy        the project is locked elsewhere; where there is one, nothing at all is written
@@ -73,9 +74,8 @@ $$;
 --   update      one row for each update, as for session; "found" is the session as it now stands, or where the outcome
 --               is too_large { what, bytes, largest }
 -- Where there is a no_session or taken, no event and no update is written: the caller sorts them out and sends the rest.
--- A found session of more than 16 KiB is left out, so that the answer to a flush is bounded: the caller reads it by id.
 CREATE FUNCTION append_to_log(p_projects json, p_sessions json, p_events json, p_rollups json, p_named json, p_updates json,
-  p_wait integer, p_largest_session integer, p_largest_metadata integer)
+  p_wait integer, p_largest_session integer, p_largest_metadata integer, p_largest_found integer)
 RETURNS TABLE (kind text, project_id text, key text, outcome text, "position" bigint, found jsonb)
 LANGUAGE plpgsql
 -- The lookups are by key, a few hundred at most: no statistics, or those of an empty table, may talk the
@@ -124,7 +124,7 @@ BEGIN
       IF FOUND THEN
         RETURN QUERY SELECT 'session', now_is.project_id, item.n::text,
           CASE WHEN was.fingerprint IS NOT DISTINCT FROM now_is.fingerprint THEN 'duplicate' ELSE 'conflict' END,
-          was.position, CASE WHEN was.bytes <= 16384 THEN to_jsonb(was) END;
+          was.position, CASE WHEN was.bytes <= p_largest_found THEN to_jsonb(was) END;
         CONTINUE;
       END IF;
       UPDATE project p SET log_position = p.log_position + 1 WHERE p.id = now_is.project_id
@@ -215,7 +215,7 @@ BEGIN
         IF FOUND THEN
           RETURN QUERY SELECT 'update', item.project_id, item.n::text,
             CASE WHEN applied.fingerprint = item.fingerprint THEN 'duplicate' ELSE 'conflict' END,
-            was.position, CASE WHEN was.bytes <= 16384 THEN to_jsonb(was) END;
+            was.position, CASE WHEN was.bytes <= p_largest_found THEN to_jsonb(was) END;
           CONTINUE;
         END IF;
       END IF;
@@ -273,7 +273,7 @@ BEGIN
         parent_session_id = now_is.parent_session_id, updated_at = now_is.updated_at,
         completed_at = now_is.completed_at, bytes = now_is.bytes, replaced = was.replaced OR now_is.replaced
       WHERE s.project_id = was.project_id AND s.id = was.id;
-      RETURN QUERY SELECT 'update', item.project_id, item.n::text, 'stored', taken, CASE WHEN now_is.bytes <= 16384 THEN to_jsonb(now_is) END;
+      RETURN QUERY SELECT 'update', item.project_id, item.n::text, 'stored', taken, CASE WHEN now_is.bytes <= p_largest_found THEN to_jsonb(now_is) END;
     END LOOP;
   END IF;
 END
@@ -284,8 +284,5 @@ CREATE OR REPLACE FUNCTION append_to_log(p_projects json, p_sessions json, p_eve
 RETURNS TABLE (kind text, project_id text, key text, outcome text, "position" bigint, found jsonb)
 LANGUAGE sql
 AS $$
-  SELECT a.kind, a.project_id, a.key, a.outcome, a.position,
-    CASE WHEN a.kind = 'update' OR (a.kind = 'session' AND a.outcome <> 'stored') THEN coalesce(a.found, (
-      SELECT to_jsonb(s) FROM session s WHERE s.project_id = a.project_id AND s.position = a.position)) ELSE a.found END
-  FROM append_to_log(p_projects, p_sessions, p_events, p_rollups, p_named, p_updates, 7000, 2147483647, 2147483647) a
+  SELECT * FROM append_to_log(p_projects, p_sessions, p_events, p_rollups, p_named, p_updates, 7000, 2147483647, 2147483647, 2147483647)
 $$;
