@@ -18,29 +18,28 @@ export function App({ arrival }: { arrival: Promise<void> }) {
   const [access, setAccess] = useState<Access>({ state: 'asking' });
 
   async function enter() {
-    try {
-      await queries.fetchQuery({ ...viewerQuery, staleTime: 0 });
-      setAccess({ state: 'in' });
-    } catch (error) {
-      // To have no key yet is no fault.
-      const isNobody = error instanceof ApiError && error.code === 'UNAUTHENTICATED';
-      setAccess({ state: 'out', ...(!isNobody && { reason: messageOf(error) }) });
-    }
+    await queries.fetchQuery({ ...viewerQuery, staleTime: 0 });
+    setAccess({ state: 'in' });
   }
 
-  useEffect(() => void arrival.then(enter, (error: unknown) => setAccess({ state: 'out', reason: messageOf(error) })), [arrival]);
-  useEffect(
-    () =>
-      onLoggedOut(() => {
-        disconnect();
-        queries.clear();
-        setAccess((before) => (before.state === 'in' ? { state: 'out', reason: 'You are logged out: the key was revoked, has expired, or you logged out.' } : before));
-      }),
-    [],
-  );
+  useEffect(() => {
+    const turnAway = (error: unknown) => setAccess({ state: 'out', reason: messageOf(error) });
+    // To have no key yet is no fault.
+    const turnAwayQuietly = (error: unknown) => (isNobody(error) ? setAccess({ state: 'out' }) : turnAway(error));
+    void arrival.then(() => enter().catch(turnAwayQuietly), turnAway);
+  }, [arrival]);
+  // Whoever is not in cannot be logged out: to find that out is `enter`'s own answer.
+  useEffect(() => {
+    if (access.state !== 'in') return;
+    return onLoggedOut(() => {
+      disconnect();
+      queries.clear();
+      setAccess({ state: 'out', reason: 'You are logged out: the key was revoked, has expired, or you logged out.' });
+    });
+  }, [access.state]);
 
   if (access.state === 'asking') return null;
-  if (access.state === 'out') return <Login reason={access.reason} onLogin={() => void enter()} />;
+  if (access.state === 'out') return <Login reason={access.reason} onLogin={enter} />;
   return (
     <QueryClientProvider client={queries}>
       <RouterProvider router={router} />
@@ -48,4 +47,5 @@ export function App({ arrival }: { arrival: Promise<void> }) {
   );
 }
 
+const isNobody = (error: unknown) => error instanceof ApiError && error.code === 'UNAUTHENTICATED';
 const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));

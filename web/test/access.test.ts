@@ -100,6 +100,32 @@ describe('in the browser', () => {
     });
   });
 
+  browserTest('a visitor without a key meets the login without a fault, on whatever page, and is told of a key that is not good', async () => {
+    for (const path of ['/', '/sessions', '/overview', '/usage', '/settings']) {
+      await visit({ url: server.url }, { path, expected: /401/ }, async (page) => {
+        await page.getByLabel('API key').waitFor();
+        expect(await page.getByRole('alert').allInnerTexts(), path).toEqual([]);
+        await page.getByLabel('API key').fill('sentrial_live_wrong');
+        await page.keyboard.press('Enter');
+        await expect.poll(() => page.getByRole('alert').allInnerTexts()).toEqual(['Invalid or missing API key']);
+      });
+    }
+  });
+
+  browserTest('who logs in while the server is away is told, and can try again', async () => {
+    const tenant = await server.tenant();
+    await visit({ url: server.url }, { expected: /401|ERR_FAILED/ }, async (page) => {
+      await page.getByLabel('API key').fill(tenant.key);
+      // The key is taken, and then nothing answers.
+      await page.route('**/graphql', (route) => route.abort());
+      await page.keyboard.press('Enter');
+      await page.getByRole('alert').filter({ hasText: 'The server does not answer' }).waitFor();
+      await page.unroute('**/graphql');
+      await page.getByRole('button', { name: 'Log in' }).click();
+      await page.getByRole('heading', { name: 'Report your first run' }).waitFor();
+    });
+  });
+
   browserTest('one logs in with a key, after one that is not good, and logs out', async () => {
     const tenant = await server.tenant();
     await tenant.session({ name: 'mine' });

@@ -2,17 +2,18 @@ import { useState } from 'react';
 import { login } from '../api/login.ts';
 import { Logo } from './logo.tsx';
 
-/** Asks for an API key and exchanges it for the cookie. */
-export function Login({ reason, onLogin }: { reason: string | undefined; onLogin: () => void }) {
+/** Asks for an API key and exchanges it for the cookie; `onLogin` then lets its owner in. */
+export function Login({ reason, onLogin }: { reason?: string | undefined; onLogin: () => Promise<void> }) {
   const [fault, setFault] = useState(reason);
   const [busy, setBusy] = useState(false);
   async function submit(key: string) {
     setBusy(true);
     try {
       await login(key.trim());
-      onLogin();
+      await onLogin();
     } catch (error) {
       setFault(error instanceof Error ? error.message : String(error));
+    } finally {
       setBusy(false);
     }
   }
