@@ -1,9 +1,11 @@
-import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from '@tanstack/react-router';
+import { createRootRoute, createRoute, createRouter, redirect } from '@tanstack/react-router';
 import { parseRange } from './pages/range.ts';
 import { parseView } from './pages/sessions/view.ts';
 import { SessionsPage } from './pages/sessions/sessions-page.tsx';
+import { NotFound } from './shell/faults.tsx';
 import { Layout } from './shell/layout.tsx';
-import { NotFound, RouteFault } from './shell/faults.tsx';
+import { lazyPage } from './shell/lazy-page.tsx';
+import { RouteFault } from './shell/route-fault.tsx';
 
 // The server answers each of these paths with the page: PAGES in src/http/dashboard.ts, held to these by a test.
 
@@ -25,46 +27,46 @@ export const sessionRoute = createRoute({
   getParentRoute: () => root,
   path: '/sessions/$id',
   validateSearch: (search: Search): { event?: string; types?: string; tab?: string } => ({ event: text(search['event']), types: text(search['types']), tab: text(search['tab']) }),
-  component: lazyRouteComponent(() => import('./pages/session/session-page.tsx'), 'SessionPage'),
+  component: lazyPage(() => import('./pages/session/session-page.tsx'), 'SessionPage'),
 });
 export const overviewRoute = createRoute({
   getParentRoute: () => root,
   path: '/overview',
   validateSearch: parseRange,
-  component: lazyRouteComponent(() => import('./pages/overview/overview-page.tsx'), 'OverviewPage'),
+  component: lazyPage(() => import('./pages/overview/overview-page.tsx'), 'OverviewPage'),
 });
 export const usageRoute = createRoute({
   getParentRoute: () => root,
   path: '/usage',
   validateSearch: parseRange,
-  component: lazyRouteComponent(() => import('./pages/usage/usage-page.tsx'), 'UsagePage'),
+  component: lazyPage(() => import('./pages/usage/usage-page.tsx'), 'UsagePage'),
 });
 export const conversationsRoute = createRoute({
   getParentRoute: () => root,
   path: '/conversations',
-  component: lazyRouteComponent(() => import('./pages/conversations/conversations-page.tsx'), 'ConversationsPage'),
+  component: lazyPage(() => import('./pages/conversations/conversations-page.tsx'), 'ConversationsPage'),
 });
 export const conversationRoute = createRoute({
   getParentRoute: () => root,
   path: '/conversations/$id',
-  component: lazyRouteComponent(() => import('./pages/conversations/conversation-page.tsx'), 'ConversationPage'),
+  component: lazyPage(() => import('./pages/conversations/conversation-page.tsx'), 'ConversationPage'),
 });
 export const agentsRoute = createRoute({
   getParentRoute: () => root,
   path: '/agents',
   validateSearch: parseRange,
-  component: lazyRouteComponent(() => import('./pages/names/agents-page.tsx'), 'AgentsPage'),
+  component: lazyPage(() => import('./pages/names/agents-page.tsx'), 'AgentsPage'),
 });
 export const usersRoute = createRoute({
   getParentRoute: () => root,
   path: '/users',
   validateSearch: parseRange,
-  component: lazyRouteComponent(() => import('./pages/names/users-page.tsx'), 'UsersPage'),
+  component: lazyPage(() => import('./pages/names/users-page.tsx'), 'UsersPage'),
 });
 export const settingsRoute = createRoute({
   getParentRoute: () => root,
   path: '/settings',
-  component: lazyRouteComponent(() => import('./pages/settings/settings-page.tsx'), 'SettingsPage'),
+  component: lazyPage(() => import('./pages/settings/settings-page.tsx'), 'SettingsPage'),
 });
 
 export const router = createRouter({
@@ -75,6 +77,8 @@ export const router = createRouter({
     const given = Object.entries(search as Record<string, unknown>).filter((entry): entry is [string, string] => typeof entry[1] === 'string' && entry[1] !== '');
     return given.length === 0 ? '' : `?${new URLSearchParams(given).toString()}`;
   },
+  // A page that fails leaves what surrounds it in place.
+  defaultErrorComponent: RouteFault,
   defaultPreload: 'intent',
   scrollRestoration: false,
 });

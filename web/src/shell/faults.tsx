@@ -1,5 +1,4 @@
 import { Link } from '@tanstack/react-router';
-import type { ErrorComponentProps } from '@tanstack/react-router';
 import { Text } from '../ui/text.tsx';
 
 /** What went wrong, and trying again. */
@@ -15,12 +14,6 @@ export function Fault({ error, onRetry }: { error: Error; onRetry?: () => void }
     </div>
   );
 }
-
-export const RouteFault = ({ error, reset }: ErrorComponentProps) => (
-  <div className="page">
-    <Fault error={error instanceof Error ? error : new Error(String(error))} onRetry={reset} />
-  </div>
-);
 
 export const NotFound = () => (
   <div className="page">
