@@ -1,12 +1,11 @@
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { gzipSync } from 'node:zlib';
-import type { AxeResults, RunOptions } from 'axe-core';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startApp } from '../../test/support/app.ts';
 import type { TestApp } from '../../test/support/app.ts';
 import type { Tenant } from '../../test/support/tenant.ts';
+import { faultsOf } from './support/axe.ts';
 import { browserTest, visit, whenLive } from './support/browser.ts';
 
 let server: TestApp;
@@ -17,8 +16,8 @@ beforeAll(async () => {
   tenant = await server.tenant();
   const id = await tenant.session({ name: 'A run', convoId: 'talk', userInput: 'Where is it?' });
   await tenant.event(id, { toolName: 'search', toolInput: { a: [1, 'two', null, true] }, toolError: { message: 'no answer' }, durationMs: 80 });
-  const decision = await tenant.event(id, { eventType: 'llm_decision', reasoning: 'Because.', alternativesConsidered: ['this', 'that'], chosen: 'this', confidence: 0.8 });
-  const call = await tenant.event(id, { eventType: 'llm_call', model: 'm', prompt: 'p', response: 'r', promptTokens: 7, completionTokens: 3, estimatedCost: 0.01 });
+  const decision = await tenant.event(id, { eventType: 'llm_decision', reasoning: 'Because.', alternativesConsidered: ['this', { option: 'that', score: 0.2, why_not: 'too dear' }], chosen: 'this', confidence: 0.8 });
+  const call = await tenant.event(id, { eventType: 'llm_call', model: 'm', prompt: [{ role: 'user', content: 'p' }, { role: 'user', content: 'q' }], response: { role: 'assistant', content: null, tool_calls: [{ id: 'c', type: 'function', function: { name: 'f', arguments: '{}' } }] }, promptTokens: 7, completionTokens: 3, estimatedCost: 0.01 });
   const change = await tenant.event(id, { eventType: 'state_change', stateBefore: { a: 1 }, stateAfter: { a: 2 } });
   await tenant.event(id, { eventType: 'error', errorMessage: 'no', errorStack: 'at a' });
   await tenant.session({ name: 'child', parentSessionId: id });
@@ -27,16 +26,6 @@ beforeAll(async () => {
   pages = ['/sessions', `/sessions/${id}`, ...[decision, call, change].map((event) => `/sessions/${id}?event=${event}`), '/overview', '/usage', '/agents', '/users', '/conversations', '/conversations/talk', '/settings'];
 });
 afterAll(() => server.close());
-
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const RULES: RunOptions = { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] };
-
-/** What axe has to say about a page, in short. */
-async function faultsOf(page: Page): Promise<string[]> {
-  await page.evaluate(axe); // as the debugger does, past the Content-Security-Policy
-  const { violations } = await page.evaluate((rules) => (window as unknown as { axe: { run(rules: RunOptions): Promise<AxeResults> } }).axe.run(rules), RULES);
-  return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target, any }) => `${String(target)} ${any[0]?.message ?? ''}`).join(' | ')}`);
-}
 
 async function open(page: Page, path: string): Promise<void> {
   await page.goto(server.url + path);

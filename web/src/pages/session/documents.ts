@@ -217,6 +217,7 @@ export const EVENT = graphql(`
         response
         promptTokens
         completionTokens
+        toolName
         toolError
         status
       }

@@ -1,12 +1,14 @@
 import { useQuery } from '@tanstack/react-query';
-import { Check, X } from 'lucide-react';
+import { X } from 'lucide-react';
 import type { ReactNode } from 'react';
 import { request } from '../../api/request.ts';
 import { Fault } from '../../shell/faults.tsx';
 import { CopyButton } from '../../ui/copy.tsx';
 import { clock, count, duration, exactly, money, share } from '../../ui/format.ts';
 import { JsonView } from '../../ui/json-view.tsx';
+import { Payload } from '../../ui/payload.tsx';
 import { Text } from '../../ui/text.tsx';
+import { Alternatives } from './alternatives.tsx';
 import { EVENT } from './documents.ts';
 import type { WholeEvent } from './documents.ts';
 import { KINDS } from './kinds.ts';
@@ -49,7 +51,7 @@ export function EventDetail({ id, onClose }: { id: string; onClose: () => void }
       <Why event={event} />
       <Payloads event={event} />
       {event.eventType !== 'STATE_CHANGE' && (event.stateBefore !== null || event.stateAfter !== null) && <StateDiff before={event.stateBefore ?? null} after={event.stateAfter ?? null} />}
-      {event.metadata != null && <JsonView label="Metadata" value={event.metadata} />}
+      {event.metadata != null && <Payload label="Metadata" value={event.metadata} />}
       <dl className="facts facts-ids">
         <Id name="Event" id={event.id} />
         {event.parentEventId !== null && <Id name="Parent" id={event.parentEventId} />}
@@ -107,6 +109,12 @@ function What({ event }: { event: WholeEvent }) {
           <Fact name="Model">
             <Text>{event.model ?? 'unnamed'}</Text>
           </Fact>
+          {event.toolName !== null && (
+            <Fact name="Recorded as">
+              <Text>{event.toolName}</Text>
+            </Fact>
+          )}
+          {event.status !== null && <Fact name="Result">{event.status}</Fact>}
           {event.promptTokens !== null && <Fact name="Read">{count(event.promptTokens)}</Fact>}
           {event.completionTokens !== null && <Fact name="Written">{count(event.completionTokens)}</Fact>}
         </>
@@ -146,8 +154,6 @@ function Why({ event }: { event: WholeEvent }) {
     );
   }
   const { chosen, confidence, alternativesConsidered, reasoning } = event;
-  const options = (alternativesConsidered ?? []).map(optionOf);
-  const isListed = options.some(({ text }) => text === chosen);
   return (
     <section className="why why-decision">
       {reasoning !== null && (
@@ -163,39 +169,9 @@ function Why({ event }: { event: WholeEvent }) {
           <span>Confidence</span> <meter min={0} max={1} value={confidence} aria-label="Confidence" /> <b>{share(confidence)}</b>
         </p>
       )}
-      {(options.length > 0 || chosen !== null) && <h3>{options.length > 0 ? 'What it weighed' : 'What it chose'}</h3>}
-      <ul className="options">
-        {chosen !== null && !isListed && <Option text={chosen} isChosen />}
-        {options.map(({ text, score }, index) => (
-          <Option key={index} text={text} score={score} isChosen={text === chosen} />
-        ))}
-      </ul>
+      <Alternatives alternatives={alternativesConsidered} chosen={chosen} />
     </section>
   );
-}
-
-function Option({ text, score, isChosen }: { text: string; score?: number | undefined; isChosen: boolean }) {
-  return (
-    <li className={isChosen ? 'option option-chosen' : 'option'}>
-      {isChosen ? <Check size={14} aria-label="Chosen" /> : <span className="option-dot" />}
-      <span>
-        <Text>{text}</Text>
-      </span>
-      {score !== undefined && <span className="muted">{score}</span>}
-    </li>
-  );
-}
-
-/** An alternative: text as a rule, else an object that names it. */
-function optionOf(alternative: unknown): { text: string; score?: number | undefined } {
-  if (typeof alternative === 'string') return { text: alternative };
-  if (alternative !== null && typeof alternative === 'object') {
-    const fields = alternative as Record<string, unknown>;
-    const text = ['option', 'name', 'action', 'title', 'description'].map((name) => fields[name]).find((field) => typeof field === 'string');
-    const score = ['score', 'confidence', 'probability'].map((name) => fields[name]).find((field) => typeof field === 'number');
-    if (typeof text === 'string') return { text, score: score };
-  }
-  return { text: JSON.stringify(alternative) };
 }
 
 function Payloads({ event }: { event: WholeEvent }) {
@@ -203,15 +179,15 @@ function Payloads({ event }: { event: WholeEvent }) {
     case 'ToolCallEvent':
       return (
         <>
-          {event.toolError != null && <JsonView label="Error" value={event.toolError} />}
-          {event.toolInput != null && <JsonView label="Input" value={event.toolInput} />}
-          {event.toolOutput != null && <JsonView label="Output" value={event.toolOutput} />}
+          {event.toolError != null && <Payload label="Error" value={event.toolError} />}
+          {event.toolInput != null && <Payload label="Input" value={event.toolInput} />}
+          {event.toolOutput != null && <Payload label="Output" value={event.toolOutput} />}
         </>
       );
     case 'LlmCallEvent':
       return (
         <>
-          {event.toolError != null && <JsonView label="Error" value={event.toolError} />}
+          {event.toolError != null && <Payload label="Error" value={event.toolError} />}
           {event.prompt != null && <Messages label="Prompt" value={event.prompt} />}
           {event.response != null && <Messages label="Response" value={event.response} />}
         </>
@@ -233,7 +209,7 @@ function Payloads({ event }: { event: WholeEvent }) {
             </section>
           )}
           {event.errorStack !== null && <JsonView label="Stack" value={event.errorStack} />}
-          {event.toolError != null && <JsonView label="Error as it was sent" value={event.toolError} />}
+          {event.toolError != null && <Payload label="Error as it was sent" value={event.toolError} />}
         </>
       );
     case 'StateChangeEvent':

@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { request } from '../../api/request.ts';
-import { JsonView } from '../../ui/json-view.tsx';
+import { Payload } from '../../ui/payload.tsx';
 import { Text } from '../../ui/text.tsx';
 import { SESSION_PAYLOADS } from './documents.ts';
 import type { SessionHead } from './documents.ts';
@@ -32,8 +32,8 @@ export function SessionDetail({ session }: { session: SessionHead }) {
       )}
       {data?.userInput != null && <Messages label="Input" value={data.userInput} />}
       {data?.assistantOutput != null && <Messages label="Output" value={data.assistantOutput} />}
-      {data?.metadata != null && <JsonView label="Metadata" value={data.metadata} />}
-      {data?.customMetrics != null && <JsonView label="Own figures" value={data.customMetrics} />}
+      {data?.metadata != null && <Payload label="Metadata" value={data.metadata} />}
+      {data?.customMetrics != null && <Payload label="Own figures" value={data.customMetrics} />}
       {data && data.userInput == null && data.assistantOutput == null && session.summary === null && session.failureReason === null && <p className="muted">Neither input nor output was reported.</p>}
       {data?.textReplaced && <p className="muted">Characters that cannot be stored were replaced by � in this session.</p>}
     </article>

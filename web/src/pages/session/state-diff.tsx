@@ -1,6 +1,6 @@
 import { diffJson } from 'diff';
 import { useMemo } from 'react';
-import { JsonView } from '../../ui/json-view.tsx';
+import { Payload } from '../../ui/payload.tsx';
 import { Text } from '../../ui/text.tsx';
 
 /** Beyond this size, comparing line by line takes longer than one likes to wait. */
@@ -10,19 +10,17 @@ const LARGEST = 200_000;
 export function StateDiff({ before, after }: { before: unknown; after: unknown }) {
   const isSmall = useMemo(() => JSON.stringify(before ?? null).length + JSON.stringify(after ?? null).length < LARGEST, [before, after]);
   const parts = useMemo(() => (isSmall ? diffJson((before ?? {}), (after ?? {})) : []), [before, after, isSmall]);
+  const both = useMemo(() => ({ stateBefore: before, stateAfter: after }), [before, after]);
   if (!isSmall || before === null || after === null) {
     return (
       <>
-        {before !== null && <JsonView label="State before" value={before} />}
-        {after !== null && <JsonView label="State after" value={after} />}
+        {before !== null && <Payload label="State before" value={before} />}
+        {after !== null && <Payload label="State after" value={after} />}
       </>
     );
   }
   return (
-    <section className="json" aria-label="What changed">
-      <div className="json-head">
-        <h3>What changed</h3>
-      </div>
+    <Payload label="What changed" value={both}>
       <div className="json-body diff" tabIndex={0} role="group" aria-label="What changed, content">
         {parts.flatMap(({ value, added, removed }, part) =>
           value
@@ -36,6 +34,6 @@ export function StateDiff({ before, after }: { before: unknown; after: unknown }
             )),
         )}
       </div>
-    </section>
+    </Payload>
   );
 }
