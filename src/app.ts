@@ -60,7 +60,7 @@ export async function createApp(resources: Resources, config: Config, using: { l
   }
 
   const yoga = createGraphqlYoga({ schema, introspection: config.introspection, log });
-  const websocket = createWebsocketDoor({ schema, yoga, authenticator, keyRing, rateLimit, makeScope: scopeFor, log, metrics });
+  const websocket = createWebsocketDoor({ yoga, authenticator, keyRing, rateLimit, makeScope: scopeFor, log, metrics });
 
   const http = await createHttpServer({ maxBodyBytes: config.maxBodyBytes, log, metrics });
   let stopping = false;

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { handleProtocols } from 'graphql-ws';
 import { assertMay } from '../auth/authorize.ts';
 import { answerErrors } from '../http/errors.ts';
 import type { Scope } from '../scope.ts';
@@ -77,6 +78,7 @@ export function graphqlPlugin(using: { yoga: Yoga; websocket: WebsocketDoor; mak
       return reply.send(Buffer.from(await response.arrayBuffer()));
     }
 
+    app.websocketServer.options.handleProtocols = handleProtocols;
     app.route({ method: 'GET', url: '/graphql', schema: { hide: true }, handler, wsHandler: websocket.handler });
     app.route({ method: ['POST', 'PUT', 'DELETE', 'OPTIONS'], url: '/graphql', schema: { hide: true }, handler });
     done();

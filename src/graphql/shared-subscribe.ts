@@ -12,12 +12,12 @@ type Group = { readers: number; results: Map<object, Promise<ExecutionResult>> }
 const SHARED_RESULTS = 128;
 
 /**
- * Subscribes; subscribers whose results can't differ share one execution and one encoding of each message. They
- * are those with the same document, operation, project and scopes, and the same variables but for the ones that
+ * Subscribes; subscribers whose results can't differ share one execution and one result, the same object. They are
+ * those with the same document, operation, project and scopes, and the same variables but for the ones that
  * only decide where the stream starts or what passes: the hub gives each of them the very same payload object,
  * and the result is remembered by it. Each payload gets loaders of its own, so none is answered from an earlier one.
  */
-export function createSharedSubscribe(log: Logger, encode: (result: ExecutionResult) => ExecutionResult = (result) => result) {
+export function createSharedSubscribe(log: Logger) {
   const groups = new Map<string, Group>();
 
   return async function sharedSubscribe(args: ExecutionArgs): Promise<AsyncIterable<ExecutionResult> | ExecutionResult> {
@@ -36,7 +36,7 @@ export function createSharedSubscribe(log: Logger, encode: (result: ExecutionRes
       let result = group.results.get(payload);
       if (!result) {
         const executed = Promise.resolve(execute({ ...args, rootValue: payload, contextValue: createContext(scope) }));
-        result = executed.then((unmasked) => encode(maskResult(unmasked, log, scope.requestId)));
+        result = executed.then((unmasked) => maskResult(unmasked, log, scope.requestId));
         group.results.set(payload, result);
         if (group.results.size > SHARED_RESULTS) group.results.delete(group.results.keys().next().value!);
       }

@@ -1,35 +1,31 @@
 import type { WebSocket } from '@fastify/websocket';
 import type { FastifyRequest } from 'fastify';
+import { getOperationAST } from 'graphql';
 import type { ExecutionArgs, GraphQLSchema, execute, parse, validate } from 'graphql';
-import { GraphQLError } from 'graphql';
-import { CloseCode } from 'graphql-ws';
-import { makeHandler } from 'graphql-ws/use/@fastify/websocket';
+import { CloseCode, makeServer } from 'graphql-ws';
+import { isAsyncIterable } from 'graphql-yoga';
 import type { Authenticator } from '../auth/authenticate.ts';
-import type { Caller } from '../auth/caller.ts';
+import type { Caller, KeyCaller } from '../auth/caller.ts';
 import type { KeyRing } from '../auth/key-ring.ts';
 import type { RateLimit } from '../auth/rate-limit.ts';
-import { AppError, badInput } from '../errors.ts';
+import { AppError, badInput, unauthenticated } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Scope } from '../scope.ts';
 import type { Context } from './context.ts';
+import { deliver } from './delivery.ts';
 import { maskError } from './errors.ts';
-import { sharedResult } from './shared-result.ts';
 import { createSharedSubscribe } from './shared-subscribe.ts';
+import { createGraphqlSocket } from './socket.ts';
+import { createStrangers } from './strangers.ts';
 import type { Yoga } from './yoga.ts';
 
 /** Codes beside those of graphql-ws (PROTOCOL.md there). A client may reconnect after each of them. */
 const SERVICE_RESTART = 1012;
 const TRY_AGAIN_LATER = 1013;
 
-/** A peer that does not answer a ping within this time is gone, in milliseconds. */
-const KEEP_ALIVE_MS = 12_000;
-
 /** How many operations one socket may have open. */
 const MOST_OPERATIONS = 100;
-
-/** What is known of a connection once `connection_init` was accepted. */
-const callers = new WeakMap<WebSocket, Caller>();
 
 type Enveloped = {
   schema: GraphQLSchema;
@@ -39,15 +35,22 @@ type Enveloped = {
   execute: typeof execute;
 };
 
+/** What is known of a connection; the caller, once `connection_init` was accepted. */
+type Connection = {
+  socket: WebSocket;
+  graphqlSocket: ReturnType<typeof createGraphqlSocket>;
+  request: FastifyRequest;
+  caller?: KeyCaller;
+};
+
 export type WebsocketDoor = {
-  handler: ReturnType<typeof makeHandler>;
+  handler(socket: WebSocket, request: FastifyRequest): void;
   /** Closes every connection with a code that tells clients to come back. */
   close(): void;
 };
 
 /** The GraphQL door over WebSocket, by the graphql-transport-ws protocol. */
 export function createWebsocketDoor(using: {
-  schema: GraphQLSchema;
   yoga: Yoga;
   authenticator: Authenticator;
   keyRing: KeyRing;
@@ -58,6 +61,7 @@ export function createWebsocketDoor(using: {
 }): WebsocketDoor {
   const { yoga, authenticator, keyRing, rateLimit, makeScope, log, metrics } = using;
   const open = new Set<WebSocket>();
+  const stranger = createStrangers();
 
   /** Yoga's parsing, validation and execution, with its plugins. */
   const enveloped = (context: { scope: Scope; params?: unknown }) => yoga.getEnveloped(context) as unknown as Enveloped;
@@ -67,61 +71,67 @@ export function createWebsocketDoor(using: {
     return typeof key === 'string' ? authenticator.fromKey(key) : authenticator.fromHeaders(request.headers);
   }
 
-  const handler = makeHandler(
-    {
-      schema: using.schema,
-      isProd: true,
-      async onConnect({ connectionParams, extra: { socket, request } }) {
-        open.add(socket);
-        metrics.sockets.set(open.size);
-        socket.once('close', () => {
-          open.delete(socket);
-          metrics.sockets.set(open.size);
-        });
-        try {
-          const caller = await identify(connectionParams, request);
-          if (caller.kind === 'anonymous') return false; // 4403 Forbidden
-          callers.set(socket, caller);
-          const stop = keyRing.whenEnded(caller, (why) => socket.close(CloseCode.Forbidden, `API key ${why}`));
-          socket.once('close', stop);
-          return true;
-        } catch (error) {
-          if (!(error instanceof AppError)) throw error;
-          if (error.code === 'UNAUTHENTICATED') return false;
-          socket.close(TRY_AGAIN_LATER, error.title);
-          return false;
-        }
-      },
-      async onSubscribe({ extra: { socket, request }, subscriptions }, _id, payload) {
-        const caller = callers.get(socket);
-        if (caller?.kind !== 'key') return [new GraphQLError('No API key')];
-        try {
-          if (Object.keys(subscriptions).length > MOST_OPERATIONS) throw badInput(`A socket carries at most ${MOST_OPERATIONS} operations at once. Complete some, or open another`);
-          await rateLimit(caller);
-          const { schema, contextFactory, parse, validate } = enveloped({ scope: makeScope(caller, request), params: payload });
-          const document = parse(payload.query);
-          const errors = validate(schema, document);
-          if (errors.length > 0) return errors.map((error) => maskError(error, log, request.id));
-          const args: ExecutionArgs = {
-            schema,
-            document,
-            operationName: payload.operationName,
-            variableValues: payload.variables,
-            contextValue: await contextFactory(),
-          };
-          return args;
-        } catch (error) {
-          return [maskError(error, log, request.id)];
-        }
-      },
-      execute: (args: ExecutionArgs) => {
-        const { scope } = args.contextValue as { scope: Scope };
-        return enveloped({ scope }).execute(args);
-      },
-      subscribe: createSharedSubscribe(log, sharedResult),
+  const server = makeServer<Record<string, unknown>, Connection>({
+    async onConnect({ connectionParams, extra }) {
+      const { socket, graphqlSocket, request } = extra;
+      try {
+        const caller = await identify(connectionParams, request);
+        if (caller.kind === 'anonymous' || socket.readyState !== socket.OPEN) return false; // 4403 Forbidden
+        extra.caller = caller;
+        graphqlSocket.admit();
+        socket.once('close', keyRing.whenEnded(caller, (why) => socket.close(CloseCode.Forbidden, `API key ${why}`)));
+        return true;
+      } catch (error) {
+        if (!(error instanceof AppError)) throw error;
+        if (error.code === 'UNAUTHENTICATED') return false;
+        socket.close(TRY_AGAIN_LATER, error.title);
+        return false;
+      }
     },
-    KEEP_ALIVE_MS,
-  );
+    async onSubscribe({ extra: { caller, request }, subscriptions }, _id, payload) {
+      try {
+        if (!caller) throw unauthenticated();
+        if (Object.keys(subscriptions).length > MOST_OPERATIONS) throw badInput(`A socket carries at most ${MOST_OPERATIONS} operations at once. Complete some, or open another`);
+        await rateLimit(caller);
+        const { schema, contextFactory, parse, validate } = enveloped({ scope: makeScope(caller, request), params: payload });
+        const document = parse(payload.query);
+        const errors = validate(schema, document);
+        if (errors.length > 0) return errors.map((error) => maskError(error, log, request.id));
+        if (!getOperationAST(document, payload.operationName)) throw badInput('operationName: expected the name of one operation of the document, which has none of that name, or several');
+        const args: ExecutionArgs = {
+          schema,
+          document,
+          operationName: payload.operationName,
+          variableValues: payload.variables,
+          contextValue: await contextFactory(),
+        };
+        return args;
+      } catch (error) {
+        return [maskError(error, log, request.id)];
+      }
+    },
+    execute: (args: ExecutionArgs) => {
+      const { scope } = args.contextValue as { scope: Scope };
+      return enveloped({ scope }).execute(args);
+    },
+    subscribe: createSharedSubscribe(log),
+    async onOperation({ extra }, id, _payload, _args, result) {
+      const results = await result;
+      return isAsyncIterable(results) ? deliver(results, id, extra.graphqlSocket.send) : undefined;
+    },
+  });
+
+  function handler(socket: WebSocket, request: FastifyRequest): void {
+    open.add(socket);
+    metrics.sockets.set(open.size);
+    const graphqlSocket = createGraphqlSocket(socket, request.raw.socket, stranger(request.ip), log);
+    const closed = server.opened(graphqlSocket, { socket, graphqlSocket, request });
+    socket.once('close', (code, reason) => {
+      open.delete(socket);
+      metrics.sockets.set(open.size);
+      void closed(code, reason.toString());
+    });
+  }
 
   return {
     handler,

@@ -1,13 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import websocket from '@fastify/websocket';
-import type { WebsocketPluginOptions } from '@fastify/websocket';
 import { LogController, fastify } from 'fastify';
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import { AppError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { errorBody, handleError } from '../rest/errors.ts';
-import { SharedSocket } from '../graphql/shared-result.ts';
 import type { Scope } from '../scope.ts';
 
 declare module 'fastify' {
@@ -26,7 +24,7 @@ const REQUEST_ID = /^[\w.:/-]{1,128}$/;
 
 /** A request that has not come in whole by then is given up, in milliseconds. */
 const RECEIVE_WITHIN_MS = 120_000;
-/** When stopping, a WebSocket whose peer does not answer its closing is cut off after this long, in milliseconds. */
+/** A WebSocket whose peer does not answer its closing is cut off after this long, in milliseconds. */
 const LAST_WORDS_MS = 2_000;
 /** When stopping, requests that are still coming in or waiting for their answer have this long, in milliseconds. */
 const LAST_REQUESTS_MS = 6_000;
@@ -75,11 +73,13 @@ export async function createHttpServer(options: { maxBodyBytes: number; log: Log
     return reply.code(error.status).send(errorBody(error));
   });
 
+  const closing = { closeTimeout: LAST_WORDS_MS }; // an option of ws that its types do not have yet
   await app.register(websocket, {
-    // ws asks for the class alone; its type names the whole module.
-    options: { maxPayload: maxBodyBytes, WebSocket: SharedSocket as unknown as NonNullable<WebsocketPluginOptions['options']>['WebSocket'] },
-    errorHandler(error, socket) {
-      log.warn({ err: error }, 'a WebSocket failed');
+    options: { maxPayload: maxBodyBytes, ...closing },
+    errorHandler(error, socket, request) {
+      // The peer broke the protocol: ws has sent the code that says so, and is closing.
+      if (socket.readyState === socket.CLOSING) return request.log.debug({ err: error, requestId: request.id }, 'a WebSocket broke the protocol');
+      request.log.warn({ err: error, requestId: request.id }, 'a WebSocket failed');
       socket.terminate();
     },
   });
