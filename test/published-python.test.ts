@@ -6,14 +6,15 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startApp } from './support/app.ts';
 import type { TestApp } from './support/app.ts';
 import { removeFolder, temporaryFolder } from './support/child.ts';
-import { publishedPython } from './support/python.ts';
+import { publishedPython, publishedVersion } from './support/python.ts';
 import type { Tenant } from './support/tenant.ts';
 import { startRecorder } from './support/wire.ts';
 
 // The Python package `sentrial` as PyPI has it, unmodified, pointed at this server by its environment alone.
 
 const found = await publishedPython();
-const SCRIPT = fileURLToPath(new URL('wire/published_sdk.py', import.meta.url));
+const old = 'missing' in found ? found : await publishedVersion(found.python, '0.3.0');
+const scriptOf = (name: string) => fileURLToPath(new URL(`wire/${name}.py`, import.meta.url));
 const recordingOf = (scenario: string) => fileURLToPath(new URL(`wire/${scenario}.json`, import.meta.url));
 
 let server: TestApp;
@@ -31,13 +32,13 @@ type Fields = Record<string, unknown>;
 type Run = { tenant: Tenant; said: Fields; sessions: Fields[]; byName: (name: string) => Fields };
 
 /** Runs a scenario against a project of its own, compares what it sent with the recording, and reads what came of it. */
-async function play(scenario: string): Promise<Run> {
+async function play(scenario: string, { script = 'published_sdk', ...variables }: { script?: string; PYTHONPATH?: string } = {}): Promise<Run> {
   if ('missing' in found) throw new Error(found.missing);
   const tenant = await server.tenant();
   await using recorder = await startRecorder(server.url);
   // An environment built from nothing: no other key, no proxy, no tracing.
-  const env = { HOME: home, PYTHONDONTWRITEBYTECODE: '1', SENTRIAL_API_URL: recorder.url, SENTRIAL_API_KEY: tenant.key };
-  const { stdout } = await promisify(execFile)(found.python, [SCRIPT, scenario], { env, timeout: 60_000 });
+  const env = { HOME: home, PYTHONDONTWRITEBYTECODE: '1', SENTRIAL_API_URL: recorder.url, SENTRIAL_API_KEY: tenant.key, ...variables };
+  const { stdout } = await promisify(execFile)(found.python, [scriptOf(script), scenario], { env, timeout: 60_000 });
   const recording = `${JSON.stringify(recorder.pairs, null, 2)}\n`;
   if (process.env['UPDATE_WIRE'] === '1') await writeFile(recordingOf(scenario), recording);
   expect(recorder.pairs).toEqual(JSON.parse(await readFile(recordingOf(scenario), 'utf8')));
@@ -189,5 +190,21 @@ describe.skipIf('missing' in found)('the published Python SDK', { timeout: 90_00
     const { said, sessions } = await play('refused');
     expect(said).toEqual({ event: {}, session: null, complete: {}, stranger: null, degraded: [{}, {}], not_found: 404, bad_request: 400 });
     expect(sessions).toEqual([]);
+  });
+});
+
+describe.skipIf('missing' in old)('version 0.3.0 of the published Python SDK', { timeout: 90_000 }, () => {
+  it('reports sessions, whose user is the one of the metadata, or anonymous', async () => {
+    if ('missing' in old) throw new Error(old.missing);
+    const { said, byName } = await play('version_0_3_0', { script: 'published_sdk_0_3', PYTHONPATH: old.folder });
+    expect(byName(said['session'] as string)).toMatchObject({
+      name: 'Support Request #123', agentName: 'support-agent', userId: 'user_9', metadata: { user_id: 'user_9', plan: 'pro' }, status: 'COMPLETED', success: true,
+      customMetrics: { satisfaction: 4.5 }, promptTokens: 1500, completionTokens: 500, totalTokens: 2000, estimatedCost: closeTo(0.023), eventCount: 2,
+      events: [
+        { __typename: 'ToolCallEvent', toolName: 'search_kb', toolInput: { query: 'password reset' }, toolOutput: { articles: ['KB-001'] }, reasoning: 'User needs password help', estimatedCost: 0.001 },
+        { __typename: 'LlmDecisionEvent', reasoning: 'Answer', alternativesConsidered: ['escalate'], confidence: 0.9 },
+      ],
+    });
+    expect(byName(said['bare'] as string)).toMatchObject({ agentName: 'support-agent', userId: 'anonymous', status: 'FAILED', failureReason: 'It gave up', durationMs: 12 });
   });
 });

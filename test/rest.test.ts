@@ -203,8 +203,8 @@ describe('400', () => {
     expect(status).toBe(400);
     expect(body).toEqual({
       error: 'Bad Request',
-      message: 'Session is not valid: name is required; agentName is required; userId is required',
-      issues: ['name', 'agentName', 'userId'].map((path) => ({ path, message: `${path} is required` })),
+      message: 'Session is not valid: name is required; agentName is required',
+      issues: ['name', 'agentName'].map((path) => ({ path, message: `${path} is required` })),
     });
   });
 

@@ -189,7 +189,14 @@ describe('the legacy form', () => {
     expect(event).toMatchObject({ toolName: 'search', metadata: { data: { id: 42, confidence: 'high' } } });
   });
 
-  it('sends a project id, and then neither agent nor user are required', async () => {
+  it('sends no user, who is then the one of the metadata, or anonymous', async () => {
+    const tenant = await server.tenant();
+    expect(await accepted(tenant, 'POST', '/sessions', { name: 'run', agentName: 'a', metadata: null })).toMatchObject({ agentName: 'a', userId: 'anonymous' });
+    expect(await accepted(tenant, 'POST', '/sessions', { name: 'run', agentName: 'a', userId: null, metadata: { user_id: 'u1' } })).toMatchObject({ userId: 'u1' });
+    for (const userId of ['', 7, {}]) expect(await tenant.rest('POST', '/sessions', { name: 'run', agentName: 'a', userId, metadata: { user_id: 'u1' } })).toMatchObject({ status: 400, body: { issues: [{ path: 'userId' }] } });
+  });
+
+  it('sends a project id, and then no agent is required either', async () => {
     const tenant = await server.tenant();
     const projectId = '00000000-0000-0000-0000-000000000000';
     const bare = await accepted(tenant, 'POST', '/sessions', { name: 'run', projectId, metadata: null });

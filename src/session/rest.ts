@@ -42,15 +42,16 @@ function label(value: unknown): string | undefined {
   return typeof text === 'string' && text !== '' && text.length <= LONGEST_LABEL ? text : undefined;
 }
 
-/** Clients that send a project id (SDK 0.2.0 and its time) know neither agents nor users: they get defaults. */
+/**
+ * SDKs up to 0.3.0 know no users: theirs stand in the metadata, if anywhere. Those that send a project id (up to 0.2.0)
+ * know no agents either.
+ */
 export function sessionFromWire(body: unknown): WireObject {
   const sent = bodyObject(body);
   const fields = fieldsFromWire(sent);
-  if ((sent['projectId'] ?? sent['project_id']) != null) {
-    const metadata = isObject(fields['metadata']) ? fields['metadata'] : {};
-    fields['agentName'] ??= fields['name'];
-    fields['userId'] ??= label(metadata['user_id']) ?? label(metadata['userId']) ?? 'anonymous';
-  }
+  const metadata = isObject(fields['metadata']) ? fields['metadata'] : {};
+  fields['userId'] ??= label(metadata['user_id']) ?? label(metadata['userId']) ?? 'anonymous';
+  if ((sent['projectId'] ?? sent['project_id']) != null) fields['agentName'] ??= fields['name'];
   return fields;
 }
 
@@ -68,6 +69,8 @@ export function sessionView(session: Session): WireObject {
   return view;
 }
 
+/** Over REST the user may be left out, as SDKs up to 0.3.0 do. */
+const SessionBody = SessionInput.extend({ userId: SessionInput.shape.userId.nullish().describe('External end-user id. Default: `user_id` of the metadata, else `anonymous`.') });
 const SessionAnswer = z.looseObject({ id: z.string(), name: z.string(), agentName: z.string(), userId: z.string(), status: z.enum(SESSION_STATUSES), createdAt: z.string() });
 const SessionList = z.object({ sessions: z.array(SessionAnswer), hasMore: z.boolean(), nextCursor: z.string().optional() });
 const ListQuery = z.object({
@@ -85,7 +88,7 @@ const ListQuery = z.object({
 export function sessionRoutes(app: FastifyInstance): void {
   app.post(
     '/sessions',
-    { schema: { summary: 'Create a session', body: jsonSchema(SessionInput), response: answers(SessionAnswer, 400, 401, 403, 409, 413, 415, 429, 503) } },
+    { schema: { summary: 'Create a session', body: jsonSchema(SessionBody), response: answers(SessionAnswer, 400, 401, 403, 409, 413, 415, 429, 503) } },
     async (request) => sessionView(await createSession(request.scope, sessionFromWire(request.body))),
   );
 

@@ -19,29 +19,41 @@ export async function publishedPython(): Promise<{ python: string } | Missing> {
     const python = join(folder, 'bin/python');
     if (existsSync(python)) return { python };
   }
-  try {
-    return { python: await make(given ?? kept()) };
-  } catch (error) {
-    const missing = `The published Python SDK is NOT tested: ${error instanceof Error ? error.message.trim().split('\n').at(-1) : String(error)}`;
-    if (process.env['CI'] === 'true') throw new Error(missing, { cause: error });
-    process.stderr.write(`\n${'!'.repeat(80)}\n${missing}\n${'!'.repeat(80)}\n\n`);
-    return { missing };
-  }
+  const folder = given ?? kept();
+  const made = await make('The published Python SDK', folder, 'bin/python', async (aside) => {
+    await run('python3', ['-m', 'venv', aside]);
+    await install(join(aside, 'bin/python'), '-r', REQUIREMENTS);
+  });
+  return made ?? { python: join(folder, 'bin/python') };
+}
+
+/** Another version of the published SDK, in a folder for PYTHONPATH; made once and kept. */
+export async function publishedVersion(python: string, version: string): Promise<{ folder: string } | Missing> {
+  const folder = join(tmpdir(), `sentrial-test-sdk-${version}`);
+  return (await make(`Version ${version} of the published Python SDK`, folder, 'sentrial', (aside) => install(python, '--no-deps', '--target', aside, `sentrial==${version}`))) ?? { folder };
 }
 
 const kept = () => join(tmpdir(), `sentrial-test-venv-${createHash('sha256').update(readFileSync(REQUIREMENTS)).digest('hex').slice(0, 12)}`);
 
-/** Made aside and moved, so that another test that makes it too never sees half of one. */
-async function make(folder: string): Promise<string> {
+const install = (python: string, ...what: string[]) => run(python, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', ...what], { timeout: 240_000 });
+
+/** Makes a folder if what it is for is not in it; aside and then moved, so that another test that makes it too never sees half of one. */
+async function make(what: string, folder: string, contains: string, fill: (aside: string) => Promise<unknown>): Promise<Missing | undefined> {
+  const isThere = () => existsSync(join(folder, contains));
+  if (isThere()) return undefined;
   const aside = `${folder}.${process.pid}`;
   try {
-    await run('python3', ['-m', 'venv', aside]);
-    await run(join(aside, 'bin/python'), ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', REQUIREMENTS], { timeout: 240_000 });
+    await fill(aside);
     await rename(aside, folder).catch((error: unknown) => {
-      if (!existsSync(join(folder, 'bin/python'))) throw error;
+      if (!isThere()) throw error;
     });
+    return undefined;
+  } catch (error) {
+    const missing = `${what} is NOT tested: ${error instanceof Error ? error.message.trim().split('\n').at(-1) : String(error)}`;
+    if (process.env['CI'] === 'true') throw new Error(missing, { cause: error });
+    process.stderr.write(`\n${'!'.repeat(80)}\n${missing}\n${'!'.repeat(80)}\n\n`);
+    return { missing };
   } finally {
     await rm(aside, { recursive: true, force: true });
   }
-  return join(folder, 'bin/python');
 }

@@ -83,9 +83,12 @@ describe('a session from the wire', () => {
   it.each([
     [{ name: 'n', projectId: 'p' }, { name: 'n', agentName: 'n', userId: 'anonymous', metadata: { projectId: 'p' } }],
     [{ name: 'n', project_id: 'p', metadata: { user_id: 'u' } }, { name: 'n', agentName: 'n', userId: 'u', metadata: { user_id: 'u', project_id: 'p' } }],
-    [{ name: 'n' }, { name: 'n' }],
-    [{ status: 'constructor' }, { status: 'constructor' }],
-    [{ convoId: '', parentSessionId: '' }, {}],
+    [{ name: 'n' }, { name: 'n', userId: 'anonymous' }],
+    [{ name: 'n', userId: null, metadata: { user_id: 7 } }, { name: 'n', userId: '7', metadata: { user_id: 7 } }],
+    [{ userId: 'u', metadata: { user_id: 'v' } }, { userId: 'u', metadata: { user_id: 'v' } }],
+    [{ userId: '', metadata: { user_id: 'v' } }, { userId: '', metadata: { user_id: 'v' } }],
+    [{ userId: 'u', status: 'constructor' }, { userId: 'u', status: 'constructor' }],
+    [{ userId: 'u', convoId: '', parentSessionId: '' }, { userId: 'u' }],
   ])('%j is read', (sent, read) => {
     expect(sessionFromWire(sent)).toEqual(read);
   });
