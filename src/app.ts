@@ -3,6 +3,7 @@ import { createAuthenticator } from './auth/authenticate.ts';
 import type { Caller } from './auth/caller.ts';
 import { createKeyRing } from './auth/key-ring.ts';
 import { createRateLimit } from './auth/rate-limit.ts';
+import { Budget, Places } from './budget.ts';
 import type { Config } from './config.ts';
 import { badInput } from './errors.ts';
 import { createLogReader } from './event/access.ts';
@@ -48,13 +49,14 @@ export async function createApp(resources: Resources, config: Config, using: { l
   const store = createStore(pool);
   const firstKey = await bootstrap(pool, config.bootstrapApiKey);
   const writer = createWriter({ pool: writerPool, maxQueueBytes: config.maxQueueBytes, limits: config.limits, log, metrics, onCommit: (range) => bus.publish({ topic: 'log', ...range }) });
-  const hub = createHub({ bus, reader: createLogReader(pool), log, metrics });
+  const hub = createHub({ bus, reader: createLogReader(pool, config.limits), log, metrics });
   const keyRing = await createKeyRing({ pool, bus });
   const rateLimit = createRateLimit(resources.rateLimiter);
   const authenticator = createAuthenticator(keyRing, rateLimit, config.allowedOrigins);
   const services: Services = { store, pool, writer, hub, keyRing, limits: config.limits, log };
 
-  const scopeFor = (caller: Caller, request: FastifyRequest): Scope => ({ caller, services, requestId: request.id });
+  const places = new Places();
+  const scopeFor = (caller: Caller, request: FastifyRequest): Scope => ({ caller, services, requestId: request.id, budget: new Budget(config.limits, places) });
   async function makeScope(request: FastifyRequest): Promise<Scope> {
     return { ...scopeFor(await authenticator.fromHeaders(request.headers), request), idempotencyKey: idempotencyKeyOf(request) };
   }

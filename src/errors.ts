@@ -89,6 +89,21 @@ const grouped = (count: number) => count.toLocaleString('en-US');
 export const tooLarge = (what: string, bytes: number, largest: number, setting: string) =>
   new AppError('TOO_LARGE', `${what} would take ${grouped(bytes)} bytes when it is read; at most ${grouped(largest)} are accepted (${setting}). Send less`);
 
+/** A row of which a read left something out. `room` is how heavy it might have been; undefined: it could not be read. */
+export const leftOut = (what: 'Event' | 'Session', id: string, bytes: number, room: number | undefined) =>
+  new AppError(
+    'TOO_LARGE',
+    room === undefined
+      ? `${what} ${quoted(id)} is given without its payload: the database could not read it`
+      : `${what} ${quoted(id)} is given without its payload: it takes ${grouped(bytes)} bytes, and this answer has room for ${grouped(room)} (MAX_ANSWER_BYTES). Ask for it alone, or for fewer fields`,
+  );
+
+/** One field of an answer. */
+export const fieldLeftOut = (field: string, bytes: number) =>
+  new AppError('TOO_LARGE', `${field} takes ${grouped(bytes)} bytes, for which this answer has no room (MAX_ANSWER_BYTES). Ask for less at once`);
+
+export const answersBusy = () => new AppError('OVERLOADED', 'Too many large answers are being read. Try again in 5 s, or ask for less: smaller pages, or no payloads', { retryAfter: 5 });
+
 export const notDeclaredJson = () => new AppError('UNSUPPORTED_MEDIA_TYPE', 'Expected a JSON body with the header Content-Type: application/json');
 
 /** `retryAfter` is in seconds. */

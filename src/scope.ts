@@ -1,6 +1,7 @@
 import type { Pool } from 'pg';
 import type { KeyRing } from './auth/key-ring.ts';
 import type { Caller } from './auth/caller.ts';
+import type { Budget } from './budget.ts';
 import type { Limits } from './config.ts';
 import type { Hub } from './live/hub.ts';
 import type { Logger } from './log.ts';
@@ -24,6 +25,8 @@ export type Scope = {
   caller: Caller;
   services: Services;
   requestId: string;
+  /** What the answer may still take. */
+  budget: Budget;
   /** From the `Idempotency-Key` header. */
   idempotencyKey?: string | undefined;
 };

@@ -1,15 +1,19 @@
 import type { Pool } from 'pg';
 import { assertMay } from '../auth/authorize.ts';
-import { eventNotFound, sessionNotFound } from '../errors.ts';
+import { largestRow } from '../budget.ts';
+import type { Limits } from '../config.ts';
+import { sessionNotFound } from '../errors.ts';
 import type { Event } from '../generated/prisma/client.ts';
 import { formatCursor, parseCursor } from '../live/cursor.ts';
 import type { EventFilter, EventUpdate, LogReader } from '../live/hub.ts';
 import type { Scope } from '../scope.ts';
+import { onePage, pagesOf, readPages } from '../store/bounded.ts';
+import type { Page, Read } from '../store/bounded.ts';
 import { clean } from '../store/clean.ts';
-import { EVENT_COLUMNS, fromSelected, selectList } from '../store/records.ts';
-import type { JsonRow } from '../store/records.ts';
+import { EVENT_COLUMNS } from '../store/records.ts';
 
 export type EventField = Extract<keyof Event, string>;
+const EVERY_FIELD = Object.keys(EVENT_COLUMNS) as EventField[];
 
 /** Which page of which events. `before` and `after` are positions; `fromEnd` takes the page next to `before`. */
 export type EventPage = {
@@ -22,43 +26,45 @@ export type EventPage = {
   fields?: readonly EventField[] | undefined;
 };
 
-/** The event of this id. Throws NOT_FOUND. */
-export async function getEvent(scope: Scope, id: string): Promise<Event> {
+/** The events of these ids, with the fields asked for; those that this project does not have are left out. */
+export async function eventsById(scope: Scope, ids: readonly string[], fields: readonly EventField[]): Promise<Map<string, Read<Event>>> {
   const { projectId } = assertMay(scope.caller, 'read');
-  const event = id.includes('\0') ? null : await scope.services.store.event.findUnique({ where: { projectId_id: { projectId, id } } });
-  if (!event) throw eventNotFound(id);
-  return event;
+  const query = {
+    columns: EVENT_COLUMNS,
+    fields: [...new Set<EventField>(['id', ...fields])],
+    candidates: 'SELECT e.*, 1 AS place, 1 AS found FROM event e WHERE e.project_id = $3 AND e.id = ANY ($1::text[])',
+    values: [projectId],
+  };
+  const wanted = ids.filter((id) => !id.includes('\0'));
+  const { rows } = await scope.budget.read((room) => readPages(scope.services.pool, query, wanted, 1, room));
+  return new Map(rows.map(({ row }) => [row.id, row]));
 }
 
 /** A page of events of each of several sessions, in position order: one statement, whatever their number. */
-export async function eventPages(scope: Scope, sessionIds: readonly string[], page: EventPage): Promise<Map<string, Event[]>> {
+export async function eventPages(scope: Scope, sessionIds: readonly string[], page: EventPage): Promise<Map<string, Page<Event>>> {
   const { projectId } = assertMay(scope.caller, 'read');
-  const fields = page.fields ? new Set<EventField>(['position', 'sessionId', ...page.fields]) : (Object.keys(EVENT_COLUMNS) as EventField[]);
-  const text = `SELECT ${selectList(EVENT_COLUMNS, fields, 'e')}
-    FROM unnest($2::text[]) AS wanted (session_id)
-    CROSS JOIN LATERAL (
-      SELECT * FROM event e
-      WHERE e.project_id = $1 AND e.session_id = wanted.session_id AND e.position > $3 AND e.position < $4
-        AND ($5::text[] IS NULL OR e.event_type = ANY ($5))
-      ORDER BY e.position ${page.fromEnd ? 'DESC' : 'ASC'} LIMIT $6
-    ) e`;
-  // Whole rows, as REST reads them, are one statement: prepared once. What GraphQL clients select is without end.
-  const name = page.fields ? undefined : `event_page_${page.fromEnd ? 'backward' : 'forward'}`;
-  const { rows } = await scope.services.pool.query<Record<string, unknown>>({
-    name,
-    text,
-    values: [
-      projectId,
-      sessionIds,
-      page.after ?? 0,
-      page.before ?? Number.MAX_SAFE_INTEGER,
-      page.types ?? null,
-      page.limit,
-    ],
-  });
-  const pages = new Map<string, Event[]>(sessionIds.map((id) => [id, []]));
-  for (const row of rows) pages.get(row['sessionId'] as string)!.push(fromSelected(EVENT_COLUMNS, row));
-  for (const events of pages.values()) events.sort((a, b) => Number(a.position - b.position));
+  const direction = page.fromEnd ? 'DESC' : 'ASC';
+  const query = {
+    // Whole rows, as REST reads them, are one statement: prepared once. What GraphQL clients select is without end.
+    name: page.fields ? undefined : `event_page_${direction}`,
+    columns: EVENT_COLUMNS,
+    fields: page.fields ? [...new Set<EventField>(['position', 'sessionId', ...page.fields])] : EVERY_FIELD,
+    candidates: `SELECT e.*
+      FROM unnest($1::text[]) AS wanted (session_id)
+      CROSS JOIN LATERAL (
+        SELECT e.*, row_number() OVER (ORDER BY e.position ${direction}) AS place, count(*) OVER () AS found
+        FROM (
+          SELECT * FROM event e
+          WHERE e.project_id = $3 AND e.session_id = wanted.session_id AND e.position > $4 AND e.position < $5
+            AND ($6::text[] IS NULL OR e.event_type = ANY ($6))
+          ORDER BY e.position ${direction} LIMIT $2::int + 1
+        ) e
+      ) e`,
+    values: [projectId, page.after ?? 0, page.before ?? Number.MAX_SAFE_INTEGER, page.types ?? null],
+  };
+  const found = await scope.budget.read((room) => readPages(scope.services.pool, query, sessionIds, page.limit, room));
+  const pages = pagesOf(sessionIds, found, 'sessionId');
+  if (page.fromEnd) for (const { rows } of pages.values()) rows.reverse();
   return pages;
 }
 
@@ -67,13 +73,11 @@ export async function sessionEvents(
   scope: Scope,
   sessionId: string,
   page: { limit: number; after: string | undefined; types: readonly string[] | undefined },
-): Promise<{ events: Event[]; hasMore: boolean; nextCursor: string | undefined }> {
+): Promise<{ events: Read<Event>[]; hasMore: boolean; nextCursor: string | undefined }> {
   const after = page.after === undefined ? 0 : parseCursor(page.after);
-  const pages = sessionId.includes('\0') ? undefined : await eventPages(scope, [sessionId], { after, limit: page.limit + 1, types: page.types });
-  const found = pages?.get(sessionId) ?? [];
-  if (found.length === 0) await assertSessionExists(scope, sessionId);
-  const events = found.slice(0, page.limit);
-  const hasMore = found.length > page.limit;
+  const pages = sessionId.includes('\0') ? undefined : await eventPages(scope, [sessionId], { after, limit: page.limit, types: page.types });
+  const { rows: events, more: hasMore } = pages?.get(sessionId) ?? { rows: [], more: false };
+  if (events.length === 0) await assertSessionExists(scope, sessionId);
   return { events, hasMore, nextCursor: hasMore ? formatCursor(events.at(-1)!.position) : undefined };
 }
 
@@ -92,14 +96,14 @@ export function watchEvents(scope: Scope, after: string | undefined, filter: Eve
   });
 }
 
-/** One read of the log takes at most this many rows, and about this many bytes, into memory. */
+/** One read of the log takes at most this many rows, and this many bytes unless one row has more, into memory. */
 const LOG_PAGE_ROWS = 250;
 const LOG_PAGE_BYTES = 1024 * 1024;
 /** And looks at so many positions: a filter that finds nothing gets on all the same. */
 const LOG_STRETCH = 20_000;
 
 /** How the live hub reads the log. No caller: the hub is asked by a project's id, which its readers' keys decided. */
-export function createLogReader(pool: Pool): LogReader {
+export function createLogReader(pool: Pool, limits: Limits): LogReader {
   return {
     async heads(projectIds) {
       const { rows } = await pool.query<{ id: string; log_position: string }>({ name: 'log_heads', text: 'SELECT id, log_position FROM project WHERE id = ANY ($1)', values: [projectIds] });
@@ -107,28 +111,26 @@ export function createLogReader(pool: Pool): LogReader {
     },
     async events(projectId, after, upTo, filter) {
       const end = Math.min(upTo, after + LOG_STRETCH);
-      const rows = await readLog(pool, projectId, after, end, filter);
-      const full = rows.length > 0 && rows.at(-1)!['more'] === true;
-      return { rows, reached: full ? Number(rows.at(-1)!['position']) : end };
+      const { rows, more } = await readLog(projectId, after, end, filter);
+      return { events: rows, reached: more ? Number(rows.at(-1)!.position) : end };
     },
   };
-}
 
-async function readLog(pool: Pool, projectId: string, after: number, upTo: number, filter: EventFilter): Promise<JsonRow[]> {
-  // "before" sums the sizes of the rows in front: the page ends with the row that fills it, and always holds one.
-  const { rows } = await pool.query<Record<string, unknown>>({
-    name: filter.sessionId ? 'log_page_of_session' : 'log_page',
-    text: `SELECT * FROM (
-        SELECT e.*, sum(e.bytes) OVER (ORDER BY e.position) - e.bytes AS before, count(*) OVER () = $5 OR sum(e.bytes) OVER () > $6 AS more
+  async function readLog(projectId: string, after: number, upTo: number, filter: EventFilter): Promise<Page<Event>> {
+    const query = {
+      name: filter.sessionId ? 'log_page_of_session' : 'log_page',
+      columns: EVENT_COLUMNS,
+      fields: EVERY_FIELD,
+      candidates: `SELECT e.*, row_number() OVER (ORDER BY e.position) AS place, count(*) OVER () AS found
         FROM (
           SELECT * FROM event
-          WHERE project_id = $1 AND position > $2 AND position <= $3
-            ${filter.sessionId ? 'AND session_id = $7' : 'AND $7::text IS NULL'}
-            AND ($4::text[] IS NULL OR event_type = ANY ($4))
-          ORDER BY position LIMIT $5
-        ) e
-      ) page WHERE before < $6 ORDER BY position`,
-    values: [projectId, after, upTo, filter.types && filter.types.length > 0 ? filter.types : null, LOG_PAGE_ROWS, LOG_PAGE_BYTES, filter.sessionId ?? null],
-  });
-  return rows;
+          WHERE project_id = ($1::text[])[1] AND position > $3 AND position <= $4
+            ${filter.sessionId ? 'AND session_id = $6' : 'AND $6::text IS NULL'}
+            AND ($5::text[] IS NULL OR event_type = ANY ($5))
+          ORDER BY position LIMIT $2::int + 1
+        ) e`,
+      values: [after, upTo, filter.types && filter.types.length > 0 ? filter.types : null, filter.sessionId ?? null],
+    };
+    return onePage(await readPages(pool, query, [projectId], LOG_PAGE_ROWS, { total: LOG_PAGE_BYTES, row: largestRow(limits) }));
+  }
 }

@@ -1,3 +1,4 @@
+import { eventNotFound, fieldLeftOut } from '../errors.ts';
 import type { AppError, Issue } from '../errors.ts';
 import { builder } from '../graphql/builder.ts';
 import { connectionOf, pageComplexity, pageOf } from '../graphql/connection.ts';
@@ -5,11 +6,12 @@ import { graphqlCode } from '../graphql/errors.ts';
 import { scopeOf } from '../graphql/idempotency.ts';
 import { selectedFields } from '../graphql/selected-fields.ts';
 import type { Event as EventRow } from '../generated/prisma/client.ts';
+import { JsonText, plain } from '../json-text.ts';
 import { formatCursor, parseCursor } from '../live/cursor.ts';
 import type { EventUpdate } from '../live/hub.ts';
-import { Session } from '../session/graphql.ts';
+import { Session, selectedColumns } from '../session/graphql.ts';
 import { EVENT_COLUMNS } from '../store/records.ts';
-import { getEvent, watchEvents } from './access.ts';
+import { watchEvents } from './access.ts';
 import type { EventField } from './access.ts';
 import { EventInput, TrackDecisionInput, TrackErrorInput, TrackLlmCallInput, TrackStateChangeInput, TrackToolCallInput, asInput, oneOf } from './graphql/inputs.ts';
 import { LARGEST_BATCH, assertBatch } from './input.ts';
@@ -52,7 +54,7 @@ const Event = builder.prismaInterface('Event', {
       type: Session,
       nullable: true,
       description: 'The session it happened in.',
-      resolve: (event, _args, context) => context.loaders.session.load(event.sessionId),
+      resolve: (event, _args, context, info) => context.loaders.session(selectedColumns(context, info)).load(event.sessionId),
     }),
     eventType: t.field({ type: EventType, description: 'What kind of thing happened.', resolve: (event) => event.eventType as typeof EventType.$inferType }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When the server got it.' }),
@@ -97,12 +99,20 @@ const LlmDecisionEvent = builder.prismaObject('Event', {
       nullable: { list: true, items: true },
       description: 'The options it weighed; usually text.',
       select: { alternativesConsidered: true },
-      resolve: (event) => event.alternativesConsidered as unknown[] | null,
+      resolve: (event) => alternativesOf(event.alternativesConsidered),
     }),
     chosen: t.exposeString('chosen', { nullable: true, description: 'The option it took.' }),
     confidence: t.exposeFloat('confidence', { nullable: true, description: 'How sure it was, from 0 to 1.' }),
   }),
 });
+
+/** A list of more text than this is not taken apart into its items; REST gives it whole. */
+const LONGEST_LIST_BYTES = 1024 * 1024;
+
+function alternativesOf(value: unknown): unknown[] | null {
+  if (value instanceof JsonText && value.bytes > LONGEST_LIST_BYTES) throw fieldLeftOut('LlmDecisionEvent.alternativesConsidered', value.bytes);
+  return plain(value) as unknown[] | null;
+}
 
 const LlmCallEvent = builder.prismaObject('Event', {
   variant: 'LlmCallEvent',
@@ -151,7 +161,11 @@ builder.queryField('event', (t) =>
     nullable: true,
     description: 'The event of this id. NOT_FOUND where this project has none.',
     args: { id: t.arg.id({ required: true }) },
-    resolve: (_root, { id }, { scope }) => getEvent(scope, id),
+    resolve: async (_root, { id }, context, info) => {
+      const event = await context.loaders.event(columnsFor(selectedFields(info))).load(id);
+      if (!event) throw eventNotFound(id);
+      return event;
+    },
   }),
 );
 
@@ -188,7 +202,7 @@ builder.prismaObjectField(Session, 'events', (t) =>
           .events({
             after: positionOf(page.after),
             before: positionOf(page.before),
-            limit: page.limit + 1,
+            limit: page.limit,
             fromEnd: page.fromEnd,
             types: types && types.length > 0 ? types : undefined,
             fields: columnsFor(selectedFields(info, ['edges', 'node'])),

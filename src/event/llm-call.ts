@@ -1,3 +1,4 @@
+import { plain } from '../json-text.ts';
 import { isObject } from '../wire.ts';
 import type { WireObject } from '../wire.ts';
 import type { EventInput } from './input.ts';
@@ -9,7 +10,10 @@ import type { EventInput } from './input.ts';
  */
 const LLM_TOOL = /^llm:([^:]*):(.+)$/s;
 
-const fields = (value: unknown): WireObject => (isObject(value) ? value : {});
+function fields(payload: unknown): WireObject {
+  const value = plain(payload);
+  return isObject(value) ? value : {};
+}
 const tokens = (...candidates: unknown[]) => candidates.find((value): value is number => Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 2_147_483_647);
 
 /** Recognises the convention; every other event comes back as it is. What the event says itself is never overwritten. */

@@ -1,10 +1,11 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import { badInput } from '../errors.ts';
+import { badInput, leftOut } from '../errors.ts';
 import type { Event } from '../generated/prisma/client.ts';
 import { formatCursor } from '../live/cursor.ts';
 import { answers, jsonSchema } from '../rest/openapi.ts';
 import { bodyObject, countParameter, shown, textParameter } from '../rest/wire.ts';
+import type { Read } from '../store/bounded.ts';
 import { isObject } from '../wire.ts';
 import type { WireObject } from '../wire.ts';
 import { errorBody } from '../rest/errors.ts';
@@ -27,16 +28,17 @@ function createdView(event: Event): WireObject {
   };
 }
 
-const HIDDEN = new Set<string>(['projectId', 'position', 'bytes', 'fingerprint', 'replaced', 'totalTokens', 'estimatedCost'] satisfies (keyof Event)[]);
+const HIDDEN = new Set<string>(['projectId', 'position', 'bytes', 'fingerprint', 'replaced', 'totalTokens', 'estimatedCost', 'withheld'] satisfies (keyof Read<Event>)[]);
 
-/** The whole event, as the lists give it. */
-export function eventView(event: Event): WireObject {
+/** The whole event, as the lists give it. One too large for that has no payload, and `error` and `message` as an answer of its own would have. */
+export function eventView(event: Read<Event>): WireObject {
   const view = shown(event, HIDDEN);
   view['eventType'] = wireEventType(event);
   if (event.totalTokens !== null) view['tokenCount'] = event.totalTokens;
   if (event.estimatedCost !== null) view['estimatedCost'] = event.estimatedCost.toNumber();
   if (event.replaced) view['replaced'] = true;
   view['cursor'] = formatCursor(event.position);
+  if (event.withheld) Object.assign(view, errorBody(leftOut('Event', event.id, event.bytes, event.withheld.room)));
   return view;
 }
 

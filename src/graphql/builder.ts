@@ -4,6 +4,7 @@ import PrismaPlugin from '@pothos/plugin-prisma';
 import RelayPlugin from '@pothos/plugin-relay';
 import type PrismaTypes from '../generated/pothos.ts';
 import { getDatamodel } from '../generated/pothos.ts';
+import { BOUNDED_FIELDS } from './bounded-fields.ts';
 import type { Context } from './context.ts';
 import { COMPLEXITY } from './limits.ts';
 import { LOADED_ROWS } from './loaded-rows.ts';
@@ -20,7 +21,7 @@ export const builder = new SchemaBuilder<{
   };
 }>({
   // The first stands outermost.
-  plugins: [LOADED_ROWS, ComplexityPlugin, RelayPlugin, PrismaPlugin],
+  plugins: [BOUNDED_FIELDS, LOADED_ROWS, ComplexityPlugin, RelayPlugin, PrismaPlugin],
   defaultFieldNullability: false,
   prisma: {
     client: (context) => context.scope.services.store,

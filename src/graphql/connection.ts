@@ -3,8 +3,11 @@ import { badInput } from '../errors.ts';
 /** The arguments of a Relay connection. */
 export type PageArgs = { first?: number | null | undefined; after?: string | null | undefined; last?: number | null | undefined; before?: string | null | undefined };
 
-/** A page as the domain reads it. `limit` rows are shown; one more is asked for, to know whether there are more. */
+/** A page as the domain reads it. */
 type Page = { limit: number; after: string | undefined; before: string | undefined; fromEnd: boolean };
+
+/** What it holds: at most `limit` rows, fewer where they are heavy; and whether more follow. */
+type Rows<Row> = { rows: readonly Row[]; more: boolean };
 
 const DEFAULT_PAGE = 50;
 const LARGEST_PAGE = 200;
@@ -20,11 +23,17 @@ export function pageOf(args: PageArgs): Page {
 /** Cost of a connection: what stands in its nodes, times its page. */
 export const pageComplexity = (args: PageArgs) => ({ field: 1, multiplier: Math.max(1, args.first ?? args.last ?? DEFAULT_PAGE) });
 
-/** Relay's connection from `limit + 1` rows in the order of the list. */
-export function connectionOf<Row>(rows: readonly Row[], page: Page, cursorOf: (row: Row) => string) {
+/** The page of a list of which one row more than its limit was read, to know whether there are more. */
+export function cut<Row>(rows: readonly Row[], page: Page): Rows<Row> {
   const more = rows.length > page.limit;
-  const shown = more ? (page.fromEnd ? rows.slice(rows.length - page.limit) : rows.slice(0, page.limit)) : rows;
-  const edges = shown.map((node) => ({ cursor: cursorOf(node), node }));
+  return { rows: more ? (page.fromEnd ? rows.slice(rows.length - page.limit) : rows.slice(0, page.limit)) : rows, more };
+}
+
+/** Relay's connection from the rows of a page in the order of the list; of a page of none, whether there is any. */
+export function connectionOf<Row>(found: Rows<Row>, page: Page, cursorOf: (row: Row) => string) {
+  const rows = page.limit === 0 ? [] : found.rows;
+  const more = found.more || rows.length < found.rows.length;
+  const edges = rows.map((node) => ({ cursor: cursorOf(node), node }));
   return {
     edges,
     pageInfo: {

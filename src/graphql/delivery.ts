@@ -1,11 +1,15 @@
 import type { ExecutionResult } from 'graphql';
+import { stringify } from '../json-text.ts';
+
+/** Yoga writes a result by its own `stringify`, where it has one. */
+export const asText = (result: ExecutionResult) => ({ ...result, stringify });
 
 /** The JSON of results that several subscribers get: the same object, encoded once. */
 const encoded = new WeakMap<ExecutionResult, string>();
 
 function encode(result: ExecutionResult): string {
   let json = encoded.get(result);
-  if (json === undefined) encoded.set(result, (json = JSON.stringify(result)));
+  if (json === undefined) encoded.set(result, (json = stringify(result)));
   return json;
 }
 

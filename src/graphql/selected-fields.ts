@@ -1,8 +1,8 @@
 import { Kind } from 'graphql';
 import type { FieldNode, FragmentDefinitionNode, GraphQLResolveInfo, SelectionSetNode } from 'graphql';
 
-/** Names of the fields selected at a path below the field being resolved, whatever fragment they stand in. */
-export function selectedFields(info: GraphQLResolveInfo, path: readonly string[]): Set<string> {
+/** Names of the fields selected at a path below the field being resolved, or right below it, whatever fragment they stand in. */
+export function selectedFields(info: GraphQLResolveInfo, path: readonly string[] = []): Set<string> {
   let level = info.fieldNodes.flatMap((node) => (node.selectionSet ? [node.selectionSet] : []));
   for (const step of path) {
     level = fieldsOf(level, info.fragments).flatMap((field) => (field.name.value === step && field.selectionSet ? [field.selectionSet] : []));

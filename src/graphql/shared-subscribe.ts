@@ -1,15 +1,19 @@
 import { Kind, createSourceEventStream, execute, getOperationAST, visit } from 'graphql';
 import type { DocumentNode, ExecutionArgs, ExecutionResult, GraphQLError } from 'graphql';
+import type { Budget } from '../budget.ts';
 import type { Logger } from '../log.ts';
 import { createContext } from './context.ts';
+import { asText } from './delivery.ts';
 import type { Context } from './context.ts';
 import { maskResult } from './errors.ts';
 import { excessOf } from './limits.ts';
 
-type Group = { readers: number; results: Map<object, Promise<ExecutionResult>> };
+type Group = { readers: number; results: Map<object, Remembered> };
+type Remembered = { result: Promise<ExecutionResult>; budget: Budget };
 
-/** How many results a group remembers: its readers are near one another, and one that is not may have its own. */
+/** What a group remembers: its readers are near one another, and one that is not may have its own. */
 const SHARED_RESULTS = 128;
+const SHARED_BYTES = 8 * 1024 * 1024;
 
 /**
  * Subscribes; subscribers whose results can't differ share one execution and one result, the same object. They are
@@ -33,14 +37,15 @@ export function createSharedSubscribe(log: Logger) {
     group.readers++;
 
     function resultOf(payload: object): Promise<ExecutionResult> {
-      let result = group.results.get(payload);
-      if (!result) {
-        const executed = Promise.resolve(execute({ ...args, rootValue: payload, contextValue: createContext(scope) }));
-        result = executed.then((unmasked) => maskResult(unmasked, log, scope.requestId));
-        group.results.set(payload, result);
-        if (group.results.size > SHARED_RESULTS) group.results.delete(group.results.keys().next().value!);
+      let known = group.results.get(payload);
+      if (!known) {
+        const budget = scope.budget.renewed();
+        const executed = Promise.resolve(execute({ ...args, rootValue: payload, contextValue: createContext({ ...scope, budget }) }));
+        known = { budget, result: executed.then((unmasked) => asText(maskResult(unmasked, log, scope.requestId))).finally(() => budget.close()) };
+        group.results.set(payload, known);
+        trim(group.results);
       }
-      return result;
+      return known.result;
     }
 
     let left = false;
@@ -77,6 +82,16 @@ export function createSharedSubscribe(log: Logger) {
     };
     return results;
   };
+}
+
+/** Forgets the oldest results until the rest is within its bounds; never the newest. */
+function trim(results: Map<object, Remembered>) {
+  let bytes = Array.from(results.values()).reduce((sum, { budget }) => sum + budget.printed, 0);
+  for (const [payload, { budget }] of results) {
+    if (results.size === 1 || (results.size <= SHARED_RESULTS && bytes <= SHARED_BYTES)) return;
+    results.delete(payload);
+    bytes -= budget.printed;
+  }
 }
 
 const documentIds = new WeakMap<DocumentNode, number>();

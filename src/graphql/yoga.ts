@@ -5,6 +5,7 @@ import type { Logger } from '../log.ts';
 import type { Scope } from '../scope.ts';
 import { createContext } from './context.ts';
 import type { Context } from './context.ts';
+import { asText } from './delivery.ts';
 import { maskError, maskResult } from './errors.ts';
 import { limitPlugins } from './limits.ts';
 import { createSharedSubscribe } from './shared-subscribe.ts';
@@ -48,13 +49,17 @@ function execution(log: Logger): Plugin<Context> {
     onExecute({ args, executeFn, setExecuteFn }) {
       const run = executeFn as typeof execute;
       setExecuteFn(async (given: ExecutionArgs) => {
-        const result = await run(given);
-        const again = neverBegan(result) ? withUnfitEventsAsJson(given) : undefined;
-        return again ? run(again) : result;
+        try {
+          const result = await run(given);
+          const again = neverBegan(result) ? withUnfitEventsAsJson(given) : undefined;
+          return await (again ? run(again) : result);
+        } finally {
+          args.contextValue.scope.budget.close();
+        }
       });
       return {
         onExecuteDone({ result, setResult }) {
-          if (!isAsyncIterable(result)) setResult(maskResult(result, log, args.contextValue.scope.requestId));
+          if (!isAsyncIterable(result)) setResult(asText(maskResult(result, log, args.contextValue.scope.requestId)));
         },
       };
     },

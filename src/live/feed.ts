@@ -1,5 +1,6 @@
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
+import { toEvent } from '../store/records.ts';
 import type { Bus, LogMessage, Unsubscribe } from './bus.ts';
 import type { LogReader } from './hub.ts';
 import { Ring, toUpdate } from './ring.ts';
@@ -107,7 +108,7 @@ export class Feed {
     }
     if (message.to <= this.head) return;
     if (message.rows && message.from === this.head + 1 && !this.#filling) {
-      this.ring.append(message.to, message.rows.map(toUpdate), message.bytes ?? 0);
+      this.ring.append(message.to, message.rows.map((row) => toUpdate(toEvent(row))), message.bytes ?? 0);
       this.#target = Math.max(this.#target, message.to);
       this.#wake();
     } else {
@@ -127,7 +128,7 @@ export class Feed {
       try {
         this.#with.metrics.hubReads.inc({ why: 'hole' });
         const page = await this.#with.reader.events(this.projectId, this.head, this.#target, {});
-        this.ring.append(page.reached, page.rows.map(toUpdate), page.rows.reduce((sum, row) => sum + Number(row['bytes'] ?? 0), 0));
+        this.ring.append(page.reached, page.events.map(toUpdate), page.events.reduce((sum, { bytes }) => sum + bytes, 0));
         this.#wake();
       } catch (error) {
         this.#with.log.warn({ err: error }, 'the live hub could not read the log; it tries again');

@@ -1,9 +1,9 @@
 import { setInterval } from 'node:timers';
-import type { Session } from '../generated/prisma/client.ts';
+import type { Event, Session } from '../generated/prisma/client.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { isDatabaseAway } from '../store/database-error.ts';
-import type { JsonRow } from '../store/records.ts';
+import type { Page } from '../store/bounded.ts';
 import type { Bus } from './bus.ts';
 import { formatCursor } from './cursor.ts';
 import { Feed } from './feed.ts';
@@ -21,7 +21,7 @@ export type LogReader = {
   /** The newest committed position of each of these projects. */
   heads(projectIds: readonly string[]): Promise<ReadonlyMap<string, number>>;
   /** Events in (`after`, `upTo`], in order; at most a page, and what stands in a stretch of the log, either of which `reached` tells the end of. */
-  events(projectId: string, after: number, upTo: number, filter: EventFilter): Promise<{ rows: JsonRow[]; reached: number }>;
+  events(projectId: string, after: number, upTo: number, filter: EventFilter): Promise<{ events: Event[]; reached: number }>;
 };
 
 export type EventFilter = { sessionId?: string | undefined; types?: readonly string[] | undefined };
@@ -41,7 +41,7 @@ export type Hub = {
     projectId: string,
     after: number | undefined,
     key: string,
-    read: (after: number) => Promise<{ sessions: Session[]; more: boolean }>,
+    read: (after: number) => Promise<Page<Session>>,
   ): Promise<AsyncGenerator<SessionUpdate, void>>;
   /** How far the slowest feed is behind the newest position that is known, in positions. */
   lag(): number;
@@ -129,7 +129,7 @@ export function createHub(options: { bus: Bus; reader: LogReader; log: Logger; m
           metrics.hubReads.inc({ why: 'catch_up' });
           const page = await retrying(reader, () => logReader.events(feed.projectId, position, feed.head, filter));
           if (!page) return;
-          for (const row of page.rows) yield toUpdate(row);
+          for (const event of page.events) yield toUpdate(event);
           position = page.reached;
         }
       }
@@ -144,7 +144,7 @@ export function createHub(options: { bus: Bus; reader: LogReader; log: Logger; m
     reader: Reader,
     start: number,
     key: string,
-    read: (after: number) => Promise<{ sessions: Session[]; more: boolean }>,
+    read: (after: number) => Promise<Page<Session>>,
   ): AsyncGenerator<SessionUpdate, void> {
     metrics.subscribers.inc({ stream: 'sessions' });
     try {
@@ -157,13 +157,13 @@ export function createHub(options: { bus: Bus; reader: LogReader; log: Logger; m
         const head = feed.head;
         const page = await retrying(reader, () => feed.shared(`${key}@${position}`, async () => {
           metrics.hubReads.inc({ why: 'sessions' });
-          const { sessions, more } = await read(position);
-          return { more, updates: sessions.map((session) => ({ position: Number(session.position), cursor: formatCursor(session.position), session })) };
+          const { rows, more } = await read(position);
+          return { more, updates: rows.map((session) => ({ position: Number(session.position), cursor: formatCursor(session.position), session })) };
         }));
         if (!page) return;
         for (const update of page.updates) yield update;
         const last = page.updates.at(-1)?.position ?? position;
-        // A full page may have more behind it; a part of one says that nothing up to the head is left.
+        // One without more behind it says that nothing up to the head is left.
         position = page.more ? last : Math.max(last, head);
       }
     } finally {

@@ -1,15 +1,10 @@
 import type { Event } from '../generated/prisma/client.ts';
-import { toEvent } from '../store/records.ts';
-import type { JsonRow } from '../store/records.ts';
 import { formatCursor } from './cursor.ts';
 
 /** What a subscription to events yields. One object for each event, shared by every reader of the ring. */
 export type EventUpdate = { readonly position: number; readonly cursor: string; readonly event: Event };
 
-export function toUpdate(row: JsonRow): EventUpdate {
-  const event = toEvent(row);
-  return { position: Number(event.position), cursor: formatCursor(event.position), event };
-}
+export const toUpdate = (event: Event): EventUpdate => ({ position: Number(event.position), cursor: formatCursor(event.position), event });
 
 type Segment = { from: number; to: number; updates: readonly EventUpdate[]; bytes: number };
 

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { assertMay } from '../auth/authorize.ts';
 import { badInput } from '../errors.ts';
 import { eventRoutes } from '../event/rest.ts';
+import { stringify } from '../json-text.ts';
 import type { Scope } from '../scope.ts';
 import { sessionRoutes } from '../session/rest.ts';
 import { handleError } from './errors.ts';
@@ -27,7 +28,7 @@ function jsonDoor(makeScope: MakeScope, onError: typeof handleError, routes: (ap
   return function door(app: FastifyInstance, _options: unknown, done: () => void): void {
     // The domain validates, the schemas of the routes only describe (OpenAPI); answers are plain JSON.
     app.setValidatorCompiler(() => () => true);
-    app.setSerializerCompiler(() => JSON.stringify);
+    app.setReplySerializer(stringify);
     app.setErrorHandler(onError);
     app.removeAllContentTypeParsers();
     app.addContentTypeParser(['application/json', 'text/json'], { parseAs: 'buffer' }, (_request, body: Buffer, parsed) => {
@@ -42,6 +43,11 @@ function jsonDoor(makeScope: MakeScope, onError: typeof handleError, routes: (ap
     app.addHook('onRequest', async (request) => {
       request.scope = await makeScope(request);
       assertMay(request.scope.caller);
+    });
+    // The answer is written; where nobody was let in there is none to make.
+    app.addHook('onSend', (request, _reply, _payload, sent) => {
+      (request.scope as Scope | undefined)?.budget.close();
+      sent();
     });
     routes(app);
     done();

@@ -1,13 +1,15 @@
 import { createHash } from 'node:crypto';
 import { assertMay } from '../auth/authorize.ts';
+import { largestRow } from '../budget.ts';
 import { badInput, sessionNotFound } from '../errors.ts';
 import type { Session } from '../generated/prisma/client.ts';
 import { parseCursor } from '../live/cursor.ts';
 import type { SessionUpdate } from '../live/hub.ts';
 import type { Scope } from '../scope.ts';
+import { onePage, pagesOf, readPages } from '../store/bounded.ts';
+import type { Page, Read } from '../store/bounded.ts';
 import { parameters } from '../store/parameters.ts';
-import { SESSION_COLUMNS, fromSelected, selectList, toSession } from '../store/records.ts';
-import type { JsonRow } from '../store/records.ts';
+import { SESSION_COLUMNS } from '../store/records.ts';
 import { LATEST } from '../store/validate.ts';
 import { sessionConditions } from './filter.ts';
 import type { SessionFilter } from './filter.ts';
@@ -20,38 +22,48 @@ export type SessionPage = { limit: number; after?: string | undefined; before?: 
 const NEWEST_FIRST: SessionOrder = { by: 'createdAt', direction: 'desc' };
 
 /** The session of this id. Throws NOT_FOUND. */
-export async function getSession(scope: Scope, id: string): Promise<Session> {
+export async function getSession(scope: Scope, id: string): Promise<Read<Session>> {
   const { projectId } = assertMay(scope.caller, 'read');
-  const session = await findSession(scope, projectId, id);
+  const session = (await readSessions(scope, projectId, [id], undefined)).get(id);
   if (!session) throw sessionNotFound(id);
   return session;
 }
 
-/** The same, null where there is none, for whoever may know of this session because they wrote it. */
-export async function findSession({ services }: Scope, projectId: string, id: string): Promise<Session | null> {
-  return id.includes('\0') ? null : services.store.session.findUnique({ where: { projectId_id: { projectId, id } } });
+/** The same, undefined where there is none, for whoever may know of this session because they wrote it. A busy server leaves out its payload. */
+export async function findSession(scope: Scope, projectId: string, id: string): Promise<Read<Session> | undefined> {
+  return (await readSessions(scope, projectId, [id], undefined, 'leave out')).get(id);
 }
 
-/** Sessions of this project by id; those it does not have are left out. */
-export async function sessionsById(scope: Scope, ids: readonly string[]): Promise<Map<string, Session>> {
+/** Sessions of this project by id, with the fields asked for; those it does not have are left out. */
+export async function sessionsById(scope: Scope, ids: readonly string[], fields: readonly SessionField[]): Promise<Map<string, Read<Session>>> {
   const { projectId } = assertMay(scope.caller, 'read');
-  const found = await scope.services.store.session.findMany({ where: { projectId, id: { in: ids.filter((id) => !id.includes('\0')) } } });
-  return new Map(found.map((session) => [session.id, session]));
+  return readSessions(scope, projectId, ids, fields);
+}
+
+async function readSessions({ services, budget }: Scope, projectId: string, ids: readonly string[], fields: readonly SessionField[] | undefined, whenBusy?: 'leave out') {
+  const query = {
+    name: fields ? undefined : 'sessions_by_id',
+    columns: SESSION_COLUMNS,
+    fields: fields ? [...new Set<SessionField>(['id', ...fields])] : EVERY_FIELD,
+    candidates: 'SELECT s.*, 1 AS place, 1 AS found FROM session s WHERE s.project_id = $3 AND s.id = ANY ($1::text[])',
+    values: [projectId],
+  };
+  const wanted = ids.filter((id) => !id.includes('\0'));
+  const { rows } = await budget.read((room) => readPages(services.pool, query, wanted, 1, room), whenBusy);
+  return new Map(rows.map(({ row }) => [row.id, row]));
 }
 
 /** One page of sessions by keyset, for the REST door. Throws BAD_USER_INPUT (cursor). */
-export async function listSessions(scope: Scope, filter: SessionFilter, page: SessionPage): Promise<{ sessions: Session[]; hasMore: boolean; nextCursor: string | undefined }> {
-  const found = await sessionPage(scope, filter, NEWEST_FIRST, { ...page, limit: page.limit + 1 });
-  const sessions = found.slice(0, page.limit);
-  const hasMore = found.length > page.limit;
+export async function listSessions(scope: Scope, filter: SessionFilter, page: SessionPage): Promise<{ sessions: Read<Session>[]; hasMore: boolean; nextCursor: string | undefined }> {
+  const { rows: sessions, more: hasMore } = await sessionPage(scope, filter, NEWEST_FIRST, page);
   return { sessions, hasMore, nextCursor: hasMore ? sessionCursor(sessions.at(-1)!, NEWEST_FIRST) : undefined };
 }
 
 /** A page of sessions in the order of the list, with the fields asked for (default: all) and those of its cursors. Throws BAD_USER_INPUT (cursor). */
-export async function sessionPage(scope: Scope, filter: SessionFilter, order: SessionOrder, page: SessionPage & { fields?: readonly SessionField[] }): Promise<Session[]> {
+export async function sessionPage(scope: Scope, filter: SessionFilter, order: SessionOrder, page: SessionPage & { fields?: readonly SessionField[] }): Promise<Page<Session>> {
   const { projectId } = assertMay(scope.caller, 'read');
   const { column, type, fields, only } = ORDERS[order.by];
-  const sql = parameters();
+  const sql = parameters(2);
   const beyond = (direction: 'asc' | 'desc', cursor: string) => {
     const [key, id] = readCursor(order, cursor);
     return `(${column}, s.id) ${direction === 'asc' ? '>' : '<'} (${sql.bind(key)}::${type}, ${sql.bind(id)})`;
@@ -59,21 +71,26 @@ export async function sessionPage(scope: Scope, filter: SessionFilter, order: Se
   const opposite = order.direction === 'asc' ? 'desc' : 'asc';
   const direction = page.fromEnd ? opposite : order.direction;
   const conditions = [
-    `s.project_id = ${sql.bind(projectId)}`,
+    's.project_id = ($1::text[])[1]',
     sessionConditions('s', filter, sql),
     ...(only ? [only] : []),
     ...(page.after === undefined ? [] : [beyond(order.direction, page.after)]),
     ...(page.before === undefined ? [] : [beyond(opposite, page.before)]),
   ];
-  const selected = page.fields ? new Set<SessionField>([...page.fields, 'id', ...fields]) : EVERY_FIELD;
-  const text = `SELECT ${selectList(SESSION_COLUMNS, selected, 's')} FROM session s
-    WHERE ${conditions.join(' AND ')}
-    ORDER BY ${column} ${direction}, s.id ${direction} LIMIT ${sql.bind(page.limit)} OFFSET ${sql.bind(page.offset ?? 0)}`;
-  // Whole rows, as REST reads them, are few statements: prepared once. What GraphQL clients select is without end.
-  const name = page.fields ? undefined : `session_page_${createHash('sha1').update(text).digest('base64url')}`;
-  const { rows } = await scope.services.pool.query<Record<string, unknown>>({ name, text, values: sql.values });
-  const sessions = rows.map((row) => fromSelected(SESSION_COLUMNS, row));
-  return page.fromEnd ? sessions.reverse() : sessions;
+  const ordered = `ORDER BY ${column} ${direction}, s.id ${direction}`;
+  const candidates = `SELECT s.*, row_number() OVER (${ordered}) AS place, count(*) OVER () AS found
+    FROM (SELECT s.* FROM session s WHERE ${conditions.join(' AND ')} ${ordered} LIMIT $2::int + 1 OFFSET ${sql.bind(page.offset ?? 0)}) s`;
+  const query = {
+    // Whole rows, as REST reads them, are few statements: prepared once. What GraphQL clients select is without end.
+    name: page.fields ? undefined : `session_page_${createHash('sha1').update(candidates).digest('base64url')}`,
+    columns: SESSION_COLUMNS,
+    fields: page.fields ? [...new Set<SessionField>([...page.fields, 'id', ...fields])] : EVERY_FIELD,
+    candidates,
+    values: sql.values,
+  };
+  const found = onePage(await scope.budget.read((room) => readPages(scope.services.pool, query, [projectId], page.limit, room)));
+  if (page.fromEnd) found.rows.reverse();
+  return found;
 }
 
 /** How many sessions a filter wants. Reads an index entry for each. */
@@ -89,26 +106,32 @@ export type SessionField = Extract<keyof Session, string>;
 const EVERY_FIELD = Object.keys(SESSION_COLUMNS) as SessionField[];
 
 /** The sessions that each of several sessions started, oldest first; of each the same page. One statement, whatever their number. */
-export async function childPages(scope: Scope, parentIds: readonly string[], page: SessionPage & { fields: readonly SessionField[] }): Promise<Map<string, Session[]>> {
+export async function childPages(scope: Scope, parentIds: readonly string[], page: SessionPage & { fields: readonly SessionField[] }): Promise<Map<string, Page<Session>>> {
   const { projectId } = assertMay(scope.caller, 'read');
-  const fields = new Set<SessionField>(['parentSessionId', ...page.fields]);
   const after = page.after === undefined ? undefined : readChildCursor(page.after);
   const before = page.before === undefined ? undefined : readChildCursor(page.before);
   const direction = page.fromEnd ? 'DESC' : 'ASC';
-  const text = `SELECT ${selectList(SESSION_COLUMNS, fields, 's')}
-    FROM unnest($2::text[]) AS wanted (id)
-    CROSS JOIN LATERAL (
-      SELECT * FROM session s
-      WHERE s.project_id = $1 AND s.parent_session_id = wanted.id
-        AND ($3::timestamptz IS NULL OR (s.created_at, s.id) > ($3, $4))
-        AND ($5::timestamptz IS NULL OR (s.created_at, s.id) < ($5, $6))
-      ORDER BY s.created_at ${direction}, s.id ${direction} LIMIT $7
-    ) s`;
-  const values = [projectId, parentIds, after?.at ?? null, after?.id ?? null, before?.at ?? null, before?.id ?? null, page.limit];
-  const { rows } = await scope.services.pool.query<Record<string, unknown>>(text, values);
-  const pages = new Map<string, Session[]>(parentIds.map((id) => [id, []]));
-  for (const row of rows) pages.get(row['parentSessionId'] as string)!.push(fromSelected(SESSION_COLUMNS, row));
-  if (page.fromEnd) for (const sessions of pages.values()) sessions.reverse();
+  const ordered = `ORDER BY s.created_at ${direction}, s.id ${direction}`;
+  const query = {
+    columns: SESSION_COLUMNS,
+    fields: [...new Set<SessionField>(['parentSessionId', ...page.fields])],
+    candidates: `SELECT s.*
+      FROM unnest($1::text[]) AS wanted (id)
+      CROSS JOIN LATERAL (
+        SELECT s.*, row_number() OVER (${ordered}) AS place, count(*) OVER () AS found
+        FROM (
+          SELECT * FROM session s
+          WHERE s.project_id = $3 AND s.parent_session_id = wanted.id
+            AND ($4::timestamptz IS NULL OR (s.created_at, s.id) > ($4, $5))
+            AND ($6::timestamptz IS NULL OR (s.created_at, s.id) < ($6, $7))
+          ${ordered} LIMIT $2::int + 1
+        ) s
+      ) s`,
+    values: [projectId, after?.at ?? null, after?.id ?? null, before?.at ?? null, before?.id ?? null],
+  };
+  const found = await scope.budget.read((room) => readPages(scope.services.pool, query, parentIds, page.limit, room));
+  const pages = pagesOf(parentIds, found, 'parentSessionId');
+  if (page.fromEnd) for (const { rows } of pages.values()) rows.reverse();
   return pages;
 }
 
@@ -173,26 +196,31 @@ function readChildCursor(cursor: string): { at: Date; id: string } {
 
 const badCursor = (cursor: string) => badInput(`"${cursor.slice(0, 40)}" is not a cursor of this list. Send one that the server gave you for the same order`);
 
-/** How many sessions one read of the live feed takes. */
+/** How many sessions, and bytes unless one session has more, one read of the live feed takes. */
 const FEED_PAGE = 100;
+const FEED_PAGE_BYTES = 1024 * 1024;
 
-/** The state of each session that changes after a cursor, for ever. Throws FORBIDDEN, BAD_USER_INPUT (cursor, filter). */
-export function watchSessions(scope: Scope, after: string | undefined, filter: SessionFilter): Promise<AsyncGenerator<SessionUpdate, void>> {
+/** The state of each session that changes after a cursor, for ever: the fields asked for. Throws FORBIDDEN, BAD_USER_INPUT (cursor, filter). */
+export function watchSessions(scope: Scope, after: string | undefined, filter: SessionFilter, fields: readonly SessionField[]): Promise<AsyncGenerator<SessionUpdate, void>> {
   const { projectId } = assertMay(scope.caller, 'read');
   sessionConditions('s', filter, parameters()); // what is wrong with the filter is said now
-  return scope.services.hub.sessions(projectId, after === undefined ? undefined : parseCursor(after), JSON.stringify(filter), (position) =>
-    sessionsChangedAfter(scope, projectId, filter, position),
-  );
+  const key = JSON.stringify([filter, fields]);
+  return scope.services.hub.sessions(projectId, after === undefined ? undefined : parseCursor(after), key, (position) => sessionsChangedAfter(scope, projectId, filter, fields, position));
 }
 
 /** Sessions changed after a position, in the order of their latest change: the log, compacted. */
-async function sessionsChangedAfter(scope: Scope, projectId: string, filter: SessionFilter, after: number): Promise<{ sessions: Session[]; more: boolean }> {
-  const sql = parameters();
-  const { rows } = await scope.services.pool.query<JsonRow>(
-    `SELECT s.* FROM session s
-     WHERE s.project_id = ${sql.bind(projectId)} AND s.position > ${sql.bind(after)} AND ${sessionConditions('s', filter, sql)}
-     ORDER BY s.position LIMIT ${FEED_PAGE}`,
-    sql.values,
-  );
-  return { sessions: rows.map(toSession), more: rows.length === FEED_PAGE };
+async function sessionsChangedAfter({ services: { pool, limits } }: Scope, projectId: string, filter: SessionFilter, fields: readonly SessionField[], after: number): Promise<Page<Session>> {
+  const sql = parameters(2);
+  const query = {
+    columns: SESSION_COLUMNS,
+    fields: [...new Set<SessionField>(['position', ...fields])],
+    candidates: `SELECT s.*, row_number() OVER (ORDER BY s.position) AS place, count(*) OVER () AS found
+      FROM (
+        SELECT s.* FROM session s
+        WHERE s.project_id = ($1::text[])[1] AND s.position > ${sql.bind(after)} AND ${sessionConditions('s', filter, sql)}
+        ORDER BY s.position LIMIT $2::int + 1
+      ) s`,
+    values: sql.values,
+  };
+  return onePage(await readPages(pool, query, [projectId], FEED_PAGE, { total: FEED_PAGE_BYTES, row: largestRow(limits) }));
 }

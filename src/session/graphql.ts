@@ -1,6 +1,7 @@
 import type { InputFieldBuilder } from '@pothos/core';
 import { queryFromInfo } from '@pothos/plugin-prisma';
 import type { GraphQLResolveInfo } from 'graphql';
+import { sessionNotFound } from '../errors.ts';
 import { builder } from '../graphql/builder.ts';
 import { connectionOf, pageComplexity, pageOf } from '../graphql/connection.ts';
 import type { PageArgs } from '../graphql/connection.ts';
@@ -8,7 +9,7 @@ import type { Context } from '../graphql/context.ts';
 import { scopeOf } from '../graphql/idempotency.ts';
 import { formatCursor } from '../live/cursor.ts';
 import type { SessionUpdate } from '../live/hub.ts';
-import { getSession, sessionCursor, sessionPage, watchSessions } from './access.ts';
+import { sessionCursor, sessionPage, watchSessions } from './access.ts';
 import type { SessionField, SessionOrder } from './access.ts';
 import { effective } from './effective.ts';
 import type { SessionFilter } from './filter.ts';
@@ -88,7 +89,7 @@ builder.prismaObjectField(Session, 'parent', (t) =>
     nullable: true,
     description: 'The session that started this one; null where it has none, or it has not been reported yet.',
     select: { parentSessionId: true },
-    resolve: (session, _args, context) => (session.parentSessionId === null ? null : context.loaders.session.load(session.parentSessionId)),
+    resolve: (session, _args, context, info) => (session.parentSessionId === null ? null : context.loaders.session(selectedColumns(context, info)).load(session.parentSessionId)),
   }),
 );
 
@@ -147,7 +148,11 @@ builder.queryField('session', (t) =>
     nullable: true,
     description: 'The session of this id. NOT_FOUND where this project has none.',
     args: { id: t.arg.id({ required: true }) },
-    resolve: (_root, { id }, { scope }) => getSession(scope, id),
+    resolve: async (_root, { id }, context, info) => {
+      const session = await context.loaders.session(selectedColumns(context, info)).load(id);
+      if (!session) throw sessionNotFound(id);
+      return session;
+    },
   }),
 );
 
@@ -178,7 +183,7 @@ builder.prismaObjectField(Session, 'children', (t) =>
       select: { id: true },
       resolve: async (session, args, context, info) => {
         const page = pageOf(args);
-        const children = await context.loaders.children({ ...page, limit: page.limit + 1, fields: selectedColumns(context, info) }).load(session.id);
+        const children = await context.loaders.children({ ...page, fields: selectedColumns(context, info, ['edges', 'node']) }).load(session.id);
         return connectionOf(children, page, (child) => sessionCursor(child, OLDEST_FIRST));
       },
     },
@@ -192,13 +197,16 @@ const OLDEST_FIRST: SessionOrder = { by: 'createdAt', direction: 'asc' };
 /** A connection of sessions that reads only the columns selected. Used wherever sessions are listed. */
 export async function pageOfSessions(context: Context, filter: SessionFilter, order: SessionOrder, args: PageArgs, info: GraphQLResolveInfo) {
   const page = pageOf(args);
-  const found = await sessionPage(context.scope, filter, order, { ...page, limit: page.limit + 1, fields: selectedColumns(context, info) });
+  const found = await sessionPage(context.scope, filter, order, { ...page, fields: selectedColumns(context, info, ['edges', 'node']) });
   return connectionOf(found, page, (session) => sessionCursor(session, order));
 }
 
-/** The columns of a session that a connection's nodes, and its cursors, are made of; in one order, so that equal selections are one statement. */
-function selectedColumns(context: Context, info: GraphQLResolveInfo): SessionField[] {
-  const { select } = queryFromInfo({ context, info, path: ['edges', 'node'], select: { projectId: true, id: true, createdAt: true, position: true } });
+/**
+ * The columns of a session that are asked for at a path below a field (default: the field itself is one), and those
+ * of its cursors; in one order, so that equal selections are one statement.
+ */
+export function selectedColumns(context: Context, info: GraphQLResolveInfo, path: string[] = []): SessionField[] {
+  const { select } = queryFromInfo({ context, info, path, select: { projectId: true, id: true, createdAt: true, position: true } });
   return (Object.keys(select) as SessionField[]).sort();
 }
 
@@ -298,7 +306,7 @@ builder.subscriptionField('sessionUpdates', (t) =>
       after: t.arg({ type: 'Cursor', description: 'Where to resume; "0" gives every session. Default: what changes from now on.' }),
       filter: t.arg({ type: SessionFilterInput, description: 'Which sessions. Default: all.' }),
     },
-    subscribe: (_root, { after, filter }, { scope }) => watchSessions(scope, after ?? undefined, filter ?? {}),
+    subscribe: (_root, { after, filter }, context, info) => watchSessions(context.scope, after ?? undefined, filter ?? {}, selectedColumns(context, info, ['session'])),
     resolve: (update) => update,
   }),
 );

@@ -1,10 +1,12 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import { badInput } from '../errors.ts';
+import { badInput, leftOut } from '../errors.ts';
 import type { Session } from '../generated/prisma/client.ts';
 import { formatCursor } from '../live/cursor.ts';
+import { errorBody } from '../rest/errors.ts';
 import { answers, jsonSchema } from '../rest/openapi.ts';
 import { bodyObject, countParameter, shown, textParameter } from '../rest/wire.ts';
+import type { Read } from '../store/bounded.ts';
 import { LONGEST_LABEL, parseTimeOrDay } from '../store/validate.ts';
 import { isObject, keepRest, snake, sortFields, spellings } from '../wire.ts';
 import type { WireObject } from '../wire.ts';
@@ -59,13 +61,15 @@ export const patchFromWire = (body: unknown): WireObject => fieldsFromWire(bodyO
 
 const HIDDEN = new Set<string>([
   'projectId', 'position', 'fingerprint', 'replaced', 'bytes', 'eventCost', 'eventPromptTokens', 'eventCompletionTokens', 'eventTotalTokens',
-  'promptTokens', 'completionTokens', 'totalTokens', 'estimatedCost',
-] satisfies (keyof Session)[]);
+  'promptTokens', 'completionTokens', 'totalTokens', 'estimatedCost', 'withheld',
+] satisfies (keyof Read<Session>)[]);
 
-export function sessionView(session: Session): WireObject {
+/** The whole session. One too large for that has no payload, and `error` and `message` as an answer of its own would have. */
+export function sessionView(session: Read<Session>): WireObject {
   const view: Record<string, unknown> = { ...shown(session, HIDDEN), ...totals(session) };
   if (session.replaced) view['replaced'] = true;
   view['cursor'] = formatCursor(session.position);
+  if (session.withheld) Object.assign(view, errorBody(leftOut('Session', session.id, session.bytes, session.withheld.room)));
   return view;
 }
 

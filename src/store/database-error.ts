@@ -34,3 +34,9 @@ export function isDatabaseAway(error: unknown): boolean {
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
   return NO_CONNECTION.test(`${code} ${error.message}`) || code === 'P1001' || code === 'P1017' || (error.cause !== undefined && isDatabaseAway(error.cause));
 }
+
+/** Whether a read failed for what a row holds, too much to be printed or damaged, so that the others can still be read. */
+export function isRowsFault(error: unknown): boolean {
+  if (error instanceof DatabaseError) return /^(53200|54|XX)/.test(error.code ?? ''); // out of memory; beyond a limit; corrupted
+  return error instanceof Error && !isDatabaseAway(error); // what came was no answer to be read
+}

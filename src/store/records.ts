@@ -7,44 +7,45 @@ import type { Event, Session } from '../generated/prisma/client.ts';
  */
 export type JsonRow = Readonly<Record<string, unknown>>;
 
-type Kind = 'plain' | 'date' | 'decimal' | 'bigint';
-type Columns<Model> = { readonly [Field in keyof Model]: readonly [column: string, kind: Kind] };
+/** Of `json` and `text` a row may hold very much. */
+type Kind = 'plain' | 'json' | 'text' | 'date' | 'decimal' | 'bigint';
+export type Columns<Model> = { readonly [Field in keyof Model]: readonly [column: string, kind: Kind] };
 
 export const EVENT_COLUMNS: Columns<Event> = {
-  projectId: ['project_id', 'plain'],
+  projectId: ['project_id', 'text'],
   position: ['position', 'bigint'],
-  id: ['id', 'plain'],
-  sessionId: ['session_id', 'plain'],
+  id: ['id', 'text'],
+  sessionId: ['session_id', 'text'],
   eventType: ['event_type', 'plain'],
-  toolName: ['tool_name', 'plain'],
-  toolInput: ['tool_input', 'plain'],
-  toolOutput: ['tool_output', 'plain'],
-  toolError: ['tool_error', 'plain'],
-  reasoning: ['reasoning', 'plain'],
-  alternativesConsidered: ['alternatives_considered', 'plain'],
-  chosen: ['chosen', 'plain'],
+  toolName: ['tool_name', 'text'],
+  toolInput: ['tool_input', 'json'],
+  toolOutput: ['tool_output', 'json'],
+  toolError: ['tool_error', 'json'],
+  reasoning: ['reasoning', 'text'],
+  alternativesConsidered: ['alternatives_considered', 'json'],
+  chosen: ['chosen', 'text'],
   confidence: ['confidence', 'plain'],
-  model: ['model', 'plain'],
-  prompt: ['prompt', 'plain'],
-  response: ['response', 'plain'],
+  model: ['model', 'text'],
+  prompt: ['prompt', 'json'],
+  response: ['response', 'json'],
   promptTokens: ['prompt_tokens', 'plain'],
   completionTokens: ['completion_tokens', 'plain'],
   totalTokens: ['total_tokens', 'plain'],
   estimatedCost: ['estimated_cost', 'decimal'],
   durationMs: ['duration_ms', 'plain'],
-  status: ['status', 'plain'],
-  errorType: ['error_type', 'plain'],
-  errorMessage: ['error_message', 'plain'],
-  errorStack: ['error_stack', 'plain'],
+  status: ['status', 'text'],
+  errorType: ['error_type', 'text'],
+  errorMessage: ['error_message', 'text'],
+  errorStack: ['error_stack', 'text'],
   recoverable: ['recoverable', 'plain'],
-  recoveryAction: ['recovery_action', 'plain'],
-  stateBefore: ['state_before', 'plain'],
-  stateAfter: ['state_after', 'plain'],
-  traceId: ['trace_id', 'plain'],
-  spanId: ['span_id', 'plain'],
-  parentEventId: ['parent_event_id', 'plain'],
-  branchName: ['branch_name', 'plain'],
-  metadata: ['metadata', 'plain'],
+  recoveryAction: ['recovery_action', 'text'],
+  stateBefore: ['state_before', 'json'],
+  stateAfter: ['state_after', 'json'],
+  traceId: ['trace_id', 'text'],
+  spanId: ['span_id', 'text'],
+  parentEventId: ['parent_event_id', 'text'],
+  branchName: ['branch_name', 'text'],
+  metadata: ['metadata', 'json'],
   createdAt: ['created_at', 'date'],
   clientTimestamp: ['client_timestamp', 'date'],
   bytes: ['bytes', 'plain'],
@@ -53,22 +54,22 @@ export const EVENT_COLUMNS: Columns<Event> = {
 };
 
 export const SESSION_COLUMNS: Columns<Session> = {
-  projectId: ['project_id', 'plain'],
-  id: ['id', 'plain'],
+  projectId: ['project_id', 'text'],
+  id: ['id', 'text'],
   position: ['position', 'bigint'],
-  name: ['name', 'plain'],
-  agentName: ['agent_name', 'plain'],
-  userId: ['user_id', 'plain'],
-  convoId: ['convo_id', 'plain'],
-  parentSessionId: ['parent_session_id', 'plain'],
-  status: ['status', 'plain'],
+  name: ['name', 'text'],
+  agentName: ['agent_name', 'text'],
+  userId: ['user_id', 'text'],
+  convoId: ['convo_id', 'text'],
+  parentSessionId: ['parent_session_id', 'text'],
+  status: ['status', 'text'],
   success: ['success', 'plain'],
-  failureReason: ['failure_reason', 'plain'],
-  summary: ['summary', 'plain'],
-  userInput: ['user_input', 'plain'],
-  assistantOutput: ['assistant_output', 'plain'],
-  metadata: ['metadata', 'plain'],
-  customMetrics: ['custom_metrics', 'plain'],
+  failureReason: ['failure_reason', 'text'],
+  summary: ['summary', 'text'],
+  userInput: ['user_input', 'json'],
+  assistantOutput: ['assistant_output', 'json'],
+  metadata: ['metadata', 'json'],
+  customMetrics: ['custom_metrics', 'json'],
   promptTokens: ['prompt_tokens', 'bigint'],
   completionTokens: ['completion_tokens', 'bigint'],
   totalTokens: ['total_tokens', 'bigint'],
@@ -98,6 +99,8 @@ function fromJson(value: unknown, kind: Kind): unknown {
   if (value === undefined || value === null) return null;
   switch (kind) {
     case 'plain':
+    case 'json':
+    case 'text':
       return value;
     case 'date':
       return new Date(value as string | Date);
@@ -126,10 +129,13 @@ function toModel<Model>(columns: Columns<Model>): (record: JsonRow) => Model {
 export const toEvent = toModel<Event>(EVENT_COLUMNS);
 export const toSession = toModel<Session>(SESSION_COLUMNS);
 
-/** As above for a row of selectList, whose columns have field names; what was not selected stays undefined. */
+/** As above for a row whose columns have field names; what was not selected stays undefined. */
 export function fromSelected<Model>(columns: Columns<Model>, row: Readonly<Record<string, unknown>>): Model {
   const model: Record<string, unknown> = {};
-  for (const field in row) model[field] = fromJson(row[field], columns[field as keyof Model & string][1]);
+  for (const field in row) {
+    const column = (columns as Readonly<Record<string, readonly [string, Kind]>>)[field];
+    if (column) model[field] = fromJson(row[field], column[1]);
+  }
   return model as Model;
 }
 
@@ -141,9 +147,4 @@ export function toColumns<Model>(columns: Columns<Model>, input: { readonly [Fie
     if (value !== undefined && value !== null) record[columns[field][0]] = value;
   }
   return record;
-}
-
-/** `"tool_name" AS "toolName", …` for the fields asked for; the rest of a wide row then stays on disk. */
-export function selectList<Model>(columns: Columns<Model>, fields: Iterable<keyof Model & string>, alias: string): string {
-  return Array.from(fields, (field) => `${alias}."${columns[field][0]}" AS "${field}"`).join(', ');
 }

@@ -1,5 +1,5 @@
 import { builder } from '../../graphql/builder.ts';
-import { connectionOf, pageComplexity, pageOf } from '../../graphql/connection.ts';
+import { connectionOf, cut, pageComplexity, pageOf } from '../../graphql/connection.ts';
 import { formatCursor, parseCursor } from '../../live/cursor.ts';
 import { pageOfSessions, Session, SessionConnection } from '../../session/graphql.ts';
 import { getConversation, listConversations } from '../conversations.ts';
@@ -67,7 +67,7 @@ builder.queryFields((t) => ({
         const page = pageOf(args);
         const position = (cursor: string | undefined) => (cursor === undefined ? undefined : parseCursor(cursor));
         const found = await listConversations(scope, args, { limit: page.limit + 1, after: position(page.after), before: position(page.before), fromEnd: page.fromEnd });
-        return connectionOf(found, page, (conversation) => formatCursor(BigInt(conversation.position)));
+        return connectionOf(cut(found, page), page, (conversation) => formatCursor(BigInt(conversation.position)));
       },
     },
     { name: 'ConversationConnection', description: 'A page of conversations.' },

@@ -1,6 +1,6 @@
 import { badInput } from '../../errors.ts';
 import { builder } from '../../graphql/builder.ts';
-import { connectionOf, pageOf } from '../../graphql/connection.ts';
+import { connectionOf, cut, pageOf } from '../../graphql/connection.ts';
 import type { PageArgs } from '../../graphql/connection.ts';
 import type { Scope } from '../../scope.ts';
 import type { TimeRange } from '../bounds.ts';
@@ -45,7 +45,7 @@ function nameOf(cursor: string | undefined): string | undefined {
 async function pageOfNames(read: typeof agentStats, scope: Scope, args: PageArgs & { range?: TimeRange | null | undefined }) {
   const page = pageOf(args);
   const found = await read(scope, args.range, { limit: page.limit + 1, after: nameOf(page.after), before: nameOf(page.before), fromEnd: page.fromEnd });
-  return connectionOf(found, page, nameCursor);
+  return connectionOf(cut(found, page), page, nameCursor);
 }
 
 builder.queryFields((t) => {
