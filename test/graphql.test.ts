@@ -175,6 +175,7 @@ describe('limits: an operation is refused before it runs', () => {
     ['could return too much', '{ sessions(first: 200) { edges { node { children(first: 200) { edges { node { events(first: 200) { edges { cursor } } } } } } } } }', /complexity/],
     ['has too many aliases', `{ ${Array.from({ length: 51 }, (_, n) => `a${n}: viewer { keyId }`).join(' ')} }`, /Aliases limit/],
     ['has too many tokens', `{ viewer { ${'keyId '.repeat(5_000)} } }`, /Token limit/],
+    ['has too long an alias', `{ viewer { ${'a'.repeat(101)}: keyId } }`, /at most 100 characters, got one of 101/],
     ['asks for too large a page', '{ sessions(first: 1) { edges { node { events(first: 1000) { edges { cursor } } } } } }', /at most 200/],
   ])('that %s', async (_what, query, message) => {
     await tenant.session();

@@ -1,8 +1,8 @@
 import { maxAliasesPlugin } from '@escape.tech/graphql-armor-max-aliases';
 import { maxTokensPlugin } from '@escape.tech/graphql-armor-max-tokens';
 import { createComplexityRule } from '@pothos/plugin-complexity';
-import { NoSchemaIntrospectionCustomRule, validate } from 'graphql';
-import type { ExecutionArgs, GraphQLError } from 'graphql';
+import { GraphQLError, NoSchemaIntrospectionCustomRule, validate } from 'graphql';
+import type { ExecutionArgs, FieldNode, ValidationContext } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 
 /**
@@ -35,15 +35,29 @@ export function excessOf({ schema, document, operationName, variableValues, cont
 
 const MAX_TOKENS = 5_000;
 const MAX_ALIASES = 50;
+/** The name of a field is printed with each of its values. */
+const LONGEST_ALIAS = 100;
 
 /** Limits that are checked before anything runs. */
 export function limitPlugins(introspection: boolean): Plugin[] {
   return [
     maxTokensPlugin({ n: MAX_TOKENS }),
     maxAliasesPlugin({ n: MAX_ALIASES, allowList: [] }),
+    shortAliases,
     ...(introspection ? [] : [noIntrospection]),
   ];
 }
+
+const shortAliases: Plugin = {
+  onValidate({ addValidationRule }) {
+    addValidationRule((context: ValidationContext) => ({
+      Field({ alias }: FieldNode) {
+        const length = alias?.value.length ?? 0;
+        if (length > LONGEST_ALIAS) context.reportError(new GraphQLError(`An alias has at most ${LONGEST_ALIAS} characters, got one of ${length}`));
+      },
+    }));
+  },
+};
 
 const noIntrospection: Plugin = {
   onValidate({ addValidationRule }) {
