@@ -291,7 +291,7 @@ it('a body that is too large is refused with the same message at both doors', as
   const [rest, graphql] = [await tenant.rest('POST', '/sessions', { name: large }), await tenant.graphql('{ viewer { keyId } }', { large })];
   expect([rest.status, graphql.status]).toEqual([413, 413]);
   expect(rest.body['message']).toContain('MAX_BODY_BYTES');
-  expect(graphql.errors).toEqual([{ message: rest.body['message'], extensions: { code: 'BAD_USER_INPUT' } }]);
+  expect(graphql.errors).toEqual([{ message: rest.body['message'], extensions: { code: 'TOO_LARGE' } }]);
 });
 
 it('what one door wrote the other reads', async () => {

@@ -36,8 +36,8 @@ const EMPTY_ROLLUPS = {
  */
 export async function createSession(scope: Scope, input: unknown): Promise<Session> {
   const { projectId } = assertMay(scope.caller, 'sessions:write');
-  const { value, replaced } = validate(SessionInput, input, 'Session');
-  assertFits(scope, value);
+  const { value, replaced, growth } = validate(SessionInput, input, 'Session');
+  assertFits(scope, value, growth);
   const chosenId = value.id ?? (scope.idempotencyKey && idFromKey('sess', scope.idempotencyKey));
   const given = toColumns(SESSION_COLUMNS, { ...value, ...settled(value), projectId, id: chosenId ?? newId('sess') });
   const now = new Date().toISOString();
@@ -65,8 +65,8 @@ export async function createSession(scope: Scope, input: unknown): Promise<Sessi
  */
 export async function updateSession(scope: Scope, id: string, input: unknown): Promise<Session> {
   const { projectId } = assertMay(scope.caller, 'sessions:write');
-  const { value, replaced } = validate(SessionPatch, input, 'Session update');
-  assertFits(scope, value);
+  const { value, replaced, growth } = validate(SessionPatch, input, 'Session update');
+  assertFits(scope, value, growth);
   const patch = toColumns(SESSION_COLUMNS, { ...value, ...settled(value) });
   if (replaced) patch['replaced'] = true;
   // Running again: how long it took is counted anew when it ends.
@@ -136,13 +136,13 @@ const WHAT = { session: 'The session', metadata: "The session's metadata", custo
 const sessionTooLarge = (what: keyof typeof WHAT, bytes: number, largest: number) => tooLarge(WHAT[what], bytes, largest, SETTINGS[what]);
 
 /** Of itself; append_to_log says the same of what an update is merged into. */
-function assertFits({ services }: Scope, value: SessionPatch): void {
+function assertFits({ services }: Scope, value: SessionPatch, growth: number): void {
   const { sessionBytes, metadataBytes } = services.limits;
   for (const what of ['metadata', 'customMetrics'] as const) {
     const bytes = value[what] ? printedBytes(value[what]) : 0;
     if (bytes > metadataBytes) throw sessionTooLarge(what, bytes, metadataBytes);
   }
-  const bytes = printedBytes(value);
+  const bytes = Buffer.byteLength(JSON.stringify(value)) + growth;
   if (bytes > sessionBytes) throw sessionTooLarge('session', bytes, sessionBytes);
 }
 

@@ -6,7 +6,10 @@
 export type Cleaned<T> = {
   value: T;
   replaced: boolean;
-  /** How many bytes longer the value is as PostgreSQL prints it than as JSON.stringify writes it. */
+  /**
+   * How many bytes longer what is in the value is as PostgreSQL prints it than as JSON.stringify writes it: the fields of
+   * an input, say, each of which is a column of its own.
+   */
   growth: number;
 };
 
@@ -55,7 +58,7 @@ export function clean<T>(value: T): Cleaned<T> {
     if (input === null || typeof input !== 'object') return input;
     if (depth >= MAX_DEPTH) throw new TooDeepError();
     if (Array.isArray(input)) {
-      growth += Math.max(0, input.length - 1); // a space after each comma
+      if (depth > 0) growth += Math.max(0, input.length - 1); // a space after each comma
       let copy: unknown[] | undefined;
       for (let i = 0; i < input.length; i++) {
         const item: unknown = walk(input[i], depth + 1);
@@ -68,7 +71,7 @@ export function clean<T>(value: T): Cleaned<T> {
 
   function walkObject(input: Readonly<Record<string, unknown>>, depth: number): unknown {
     const keys = Object.keys(input);
-    growth += Math.max(0, 2 * keys.length - 1); // a space after each colon and comma
+    if (depth > 0) growth += Math.max(0, 2 * keys.length - 1); // a space after each colon and comma
     let changed: Map<string, unknown> | undefined;
     for (const key of keys) {
       const before = input[key];
@@ -98,7 +101,7 @@ function decimalLength(input: number): { digits: number; length: number } {
 }
 
 /** Bytes of a clean value as PostgreSQL prints it. */
-export const printedBytes = (value: unknown): number => Buffer.byteLength(JSON.stringify(value) ?? '') + clean(value).growth;
+export const printedBytes = (value: unknown): number => Buffer.byteLength(JSON.stringify(value) ?? '') + clean([value]).growth;
 
 /** Once characters are replaced two keys may be the same: a replaced one is numbered then, so that no value is lost. */
 function apart(name: string, input: object, renamed: Map<string, number>): string {
