@@ -26,7 +26,7 @@ type Row = Read<{ id: string; sessionId?: string; bytes: number }>;
  */
 class BoundedFieldsPlugin<Types extends SchemaTypes> extends BasePlugin<Types> {
   override wrapResolve(resolver: GraphQLFieldResolver<unknown, Types['Context'], object>, fieldConfig: PothosOutputFieldConfig<Types>): GraphQLFieldResolver<unknown, Types['Context'], object> {
-    if (!isOfText(fieldConfig.type)) return resolver;
+    if (!this.#isOfText(fieldConfig.type)) return resolver;
     const select: unknown = fieldConfig.extensions?.['pothosPrismaSelect'];
     const fields = select !== null && typeof select === 'object' ? Object.keys(select) : [];
     const bounded: Resolver = (row, args, context, info) => {
@@ -36,16 +36,18 @@ class BoundedFieldsPlugin<Types extends SchemaTypes> extends BasePlugin<Types> {
     };
     return bounded as GraphQLFieldResolver<unknown, Types['Context'], object>;
   }
+
+  /** Whether its values may be long. */
+  #isOfText(type: PothosOutputFieldType<Types>): boolean {
+    if (type.kind === 'List') return this.#isOfText(type.type);
+    return type.kind === 'Scalar' && OF_TEXT.includes(this.buildCache.getTypeConfig(type.ref).name);
+  }
 }
+
+const OF_TEXT: readonly string[] = ['String', 'ID', 'Cursor', 'JSON'];
 
 function assertGiven({ id, sessionId, bytes, withheld }: Row, fields: readonly string[]) {
   if (withheld && fields.some((field) => withheld.fields.includes(field))) throw leftOut(sessionId === undefined ? 'Session' : 'Event', id, bytes, withheld.room);
-}
-
-/** The fields whose values may be long. */
-function isOfText<Types extends SchemaTypes>(type: PothosOutputFieldType<Types>): boolean {
-  if (type.kind === 'List') return isOfText(type.type);
-  return typeof type.ref === 'string' && ['String', 'ID', 'JSON', 'Cursor'].includes(type.ref);
 }
 
 /** What an item of a list takes beside its text. */
