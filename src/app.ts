@@ -23,6 +23,7 @@ import type { Resources } from './resources/resources.ts';
 import { registerOpenApi } from './rest/openapi.ts';
 import { restPlugin, v1Plugin } from './rest/plugin.ts';
 import type { Scope, Services } from './scope.ts';
+import { createAnalytics } from './store/analytics.ts';
 import { createStore } from './store/client.ts';
 import { migrate } from './store/migrate.ts';
 import { createWriter } from './store/writer.ts';
@@ -40,20 +41,20 @@ const LONGEST_IDEMPOTENCY_KEY = 255;
 
 /** Puts a server together from what it holds open; knows no flavour. Migrates the database first. */
 export async function createApp(resources: Resources, config: Config, using: { log: Logger; metrics: Metrics }): Promise<App> {
-  const { pool, writerPool, migrationPool, bus } = resources;
+  const { pool, analyticsPool, writerPool, controlPool, migrationPool, bus } = resources;
   const { log, metrics } = using;
   const migrated = await migrate(migrationPool);
   metrics.databaseUp.set(1);
   if (migrated.length > 0) log.info({ migrations: migrated }, 'database migrated');
 
   const store = createStore(pool);
-  const firstKey = await bootstrap(pool, config.bootstrapApiKey);
+  const firstKey = await bootstrap(controlPool, config.bootstrapApiKey);
   const writer = createWriter({ pool: writerPool, maxQueueBytes: config.maxQueueBytes, limits: config.limits, log, metrics, onCommit: (range) => bus.publish({ topic: 'log', ...range }) });
   const hub = createHub({ bus, reader: createLogReader(pool, config.limits), log, metrics });
-  const keyRing = await createKeyRing({ pool, bus });
+  const keyRing = await createKeyRing({ pool: controlPool, bus });
   const rateLimit = createRateLimit(resources.rateLimiter);
   const authenticator = createAuthenticator(keyRing, rateLimit, config.allowedOrigins);
-  const services: Services = { store, pool, writer, hub, keyRing, limits: config.limits, log };
+  const services: Services = { store, pool, analytics: createAnalytics(analyticsPool), controlPool, writer, hub, keyRing, limits: config.limits, log };
 
   const places = new Places();
   const scopeFor = (caller: Caller, request: FastifyRequest): Scope => ({ caller, services, requestId: request.id, budget: new Budget(config.limits, places) });
@@ -67,7 +68,7 @@ export async function createApp(resources: Resources, config: Config, using: { l
   const http = await createHttpServer({ maxBodyBytes: config.maxBodyBytes, log, metrics });
   let stopping = false;
   await registerOpenApi(http);
-  healthRoutes(http, { pool, bus, writer, hub, metrics, stopping: () => stopping });
+  healthRoutes(http, { pool: controlPool, bus, writer, hub, metrics, stopping: () => stopping });
   loginRoutes(http, authenticator);
   await http.register(dashboardPlugin);
   await http.register(restPlugin(makeScope), { prefix: '/api/sdk' });

@@ -25,6 +25,7 @@ const Environment = z.object({
   MAX_ANSWER_BYTES: count(16 * 1024 * 1024, 1024, LARGEST_INTEGER),
   RATE_LIMIT_PER_MINUTE: count(0),
   DATABASE_POOL_SIZE: count(10, 1),
+  DATABASE_ANALYTICS_POOL_SIZE: count(2, 1),
   GRAPHQL_INTROSPECTION: flag.optional(),
   ALLOWED_ORIGINS: z.string().default(''),
   SENTRIAL_API_URL: z.url({ protocol: /^https?$/, error: 'expected http://host:port' }).optional(),
@@ -59,6 +60,8 @@ export type Config = {
   /** Requests a key may make in a minute; 0 is no limit. */
   rateLimitPerMinute: number;
   databasePoolSize: number;
+  /** How many searches and statistics run at once. */
+  databaseAnalyticsPoolSize: number;
   /** GraphiQL and schema introspection. */
   introspection: boolean;
   /** Origins of browser pages, beside the server's own, whose requests may use the key in the cookie, and which may log in and out. */
@@ -99,6 +102,7 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     limits: { eventBytes: e.MAX_EVENT_BYTES, sessionBytes: e.MAX_SESSION_BYTES, metadataBytes: e.MAX_METADATA_BYTES, answerBytes: e.MAX_ANSWER_BYTES },
     rateLimitPerMinute: e.RATE_LIMIT_PER_MINUTE,
     databasePoolSize: e.DATABASE_POOL_SIZE,
+    databaseAnalyticsPoolSize: e.DATABASE_ANALYTICS_POOL_SIZE,
     introspection: e.GRAPHQL_INTROSPECTION ?? e.DATABASE_URL === undefined,
     allowedOrigins: e.ALLOWED_ORIGINS.split(',').map((origin) => origin.trim()).filter(Boolean),
     apiUrl: (e.SENTRIAL_API_URL ?? `http://${reachable(e.HOST)}:${e.PORT}`).replace(/\/+$/, ''),

@@ -116,5 +116,19 @@ export const overloaded = (why: string, retryAfter = 1) =>
 export const databaseUnavailable = () =>
   new AppError('OVERLOADED', 'The database did not answer in time. Try again, with the same id or Idempotency-Key if one was sent', { retryAfter: 1 });
 
+/** A read that was ended because its time was over (docs/architecture.md, "Reads and writes"). */
+export const readOverBudget = () =>
+  new AppError(
+    'OVERLOADED',
+    'This read took longer than a read may: 500 ms on the embedded database while others wait for it, 10 s on PostgreSQL. ' +
+      'Ask for less (a shorter range, fewer or longer search words, a smaller page), or try again when less is going on',
+    { retryAfter: 5 },
+  );
+
+export const tooManyReads = () => new AppError('OVERLOADED', 'Too many searches and statistics are being asked for. Try again in 5 s, and ask fewer at a time', { retryAfter: 5 });
+
+export const answerTooLarge = (cause: unknown) =>
+  new AppError('INTERNAL_SERVER_ERROR', 'What was asked for is larger than this server reads at once. Ask for less: a smaller page, fewer fields', { cause });
+
 export const internalError = (cause?: unknown) =>
   new AppError('INTERNAL_SERVER_ERROR', 'Something went wrong on the server; the request id finds it in the log. Try again', { cause });

@@ -7,6 +7,7 @@ import { Refusal } from './keys/keys.ts';
 import type { Keys } from './keys/keys.ts';
 import { keysOfServer } from './keys/server.ts';
 import { printable, table } from './keys/table.ts';
+import { DataFolderError } from './resources/data-folder.ts';
 import { FolderLockedError } from './resources/folder-lock.ts';
 import { isDatabaseAway } from './store/database-error.ts';
 import { MigrationError } from './store/migrate.ts';
@@ -40,7 +41,7 @@ async function run(keys: Keys, command: Command): Promise<void> {
 
 function said(error: unknown): string {
   if (error instanceof UsageError) return `${error.message}\n\n${USAGE.trimEnd()}`;
-  if ([Refusal, ConfigError, AppError, MigrationError].some((known) => error instanceof known)) return (error as Error).message;
+  if ([Refusal, ConfigError, AppError, DataFolderError, MigrationError].some((known) => error instanceof known)) return (error as Error).message;
   if (!(error instanceof Error)) return String(error);
   return isDatabaseAway(error) ? `The database does not answer: ${error.message || String((error as NodeJS.ErrnoException).code)}.` : (error.stack ?? error.message);
 }

@@ -1,6 +1,7 @@
 import { ConfigError, configFromProcess } from './config.ts';
 import { createLogger } from './log.ts';
 import { createMetrics } from './metrics.ts';
+import { DataFolderError } from './resources/data-folder.ts';
 import { FolderLockedError } from './resources/folder-lock.ts';
 import { openResources } from './resources/open.ts';
 import { MigrationError } from './store/migrate.ts';
@@ -41,7 +42,8 @@ async function main() {
 
   void resources.failed.then((error) => {
     if (stopping) return;
-    log.fatal({ err: error }, 'nothing is left to serve');
+    if (error instanceof DataFolderError) log.fatal(error.message);
+    else log.fatal({ err: error }, 'nothing is left to serve');
     process.exit(1);
   });
 
@@ -55,7 +57,7 @@ async function main() {
 /** What is the operator's to mend is a sentence, anything else a stack. */
 function faultOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  if (error instanceof ConfigError || error instanceof FolderLockedError || error instanceof MigrationError) return error.message;
+  if ([ConfigError, DataFolderError, FolderLockedError, MigrationError].some((known) => error instanceof known)) return error.message;
   if ('code' in error && error.code === 'EADDRINUSE') return `Another process listens there (${error.message}). Stop it, or set PORT`;
   return error.stack ?? error.message;
 }

@@ -1,9 +1,9 @@
 import { GraphQLError } from 'graphql';
 import type { ExecutionResult } from 'graphql';
-import { AppError, databaseUnavailable, internalError } from '../errors.ts';
+import { AppError, internalError } from '../errors.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { Logger } from '../log.ts';
-import { isDatabaseAway } from '../store/database-error.ts';
+import { toldOfDatabase } from '../store/database-error.ts';
 
 /** The codes this door knows; the others are said in these. */
 const CODES: { readonly [code in ErrorCode]: string } = {
@@ -66,9 +66,9 @@ export function maskError(thrown: unknown, log: Logger, requestId: string | unde
       extensions: { ...from.extensions, code: 'BAD_USER_INPUT' },
     });
   }
-  if (original instanceof Error && isDatabaseAway(original)) return toGraphQLError(databaseUnavailable(), from);
-  log.error({ err: original, requestId }, 'a GraphQL operation failed');
-  return toGraphQLError(internalError(), from);
+  const told = toldOfDatabase(original) ?? internalError();
+  if (told.code === 'INTERNAL_SERVER_ERROR') log.error({ err: original, requestId }, 'a GraphQL operation failed');
+  return toGraphQLError(told, from);
 }
 
 export function maskResult(result: ExecutionResult, log: Logger, requestId: string): ExecutionResult {

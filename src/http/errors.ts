@@ -1,6 +1,6 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
-import { AppError, badInput, bodyTooLarge, databaseUnavailable, internalError, notDeclaredJson } from '../errors.ts';
-import { isDatabaseAway } from '../store/database-error.ts';
+import { AppError, badInput, bodyTooLarge, internalError, notDeclaredJson } from '../errors.ts';
+import { toldOfDatabase } from '../store/database-error.ts';
 
 /** An error handler that answers in the form of its door. What is not in the catalogue is masked, and logged once with the request id. */
 export function answerErrors(body: (error: AppError) => object) {
@@ -26,5 +26,5 @@ function toAppError(thrown: FastifyError | AppError): AppError {
       break;
   }
   if (thrown.statusCode !== undefined && thrown.statusCode >= 400 && thrown.statusCode < 500) return badInput(thrown.message);
-  return isDatabaseAway(thrown) ? databaseUnavailable() : internalError(thrown);
+  return toldOfDatabase(thrown) ?? internalError(thrown);
 }

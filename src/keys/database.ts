@@ -23,7 +23,7 @@ export async function withDatabase<T>(config: Config, { project = DEFAULT_PROJEC
   const resources = await openResources(config, { log: createLogger('silent'), metrics: createMetrics() });
   const store = createStore(resources.pool);
   try {
-    await migrate(resources.pool);
+    await migrate(resources.migrationPool);
     if (what === 'create' || project === DEFAULT_PROJECT) await store.project.createMany({ data: [{ id: project, name: project }], skipDuplicates: true });
     else if (!(await store.project.findUnique({ where: { id: project } }))) throw new Refusal(`There is no project "${project}".`);
     return await use({

@@ -2,6 +2,9 @@ import { createRequire } from 'node:module';
 import { extname } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
+import { UnreadableAnswerError } from '../store/database-error.ts';
+import { explained } from './data-folder.ts';
+import { Interrupt } from './pglite-interrupt.ts';
 import type { FromWorker, Job, ToWorker } from './pglite-messages.ts';
 import type { Exchange, Line, PgliteStream } from './pglite-stream.ts';
 
@@ -27,7 +30,9 @@ export class PgliteBackend implements Exchange {
   /** Resolves with the reason when it has failed. */
   readonly failed: Promise<Error>;
   readonly #worker: Worker;
+  readonly #folder: string;
   readonly #streams = new Map<number, PgliteStream>();
+  #interrupt: Interrupt | undefined;
   #connections = 0;
   #failure: Error | undefined;
   #closed!: () => void;
@@ -36,14 +41,31 @@ export class PgliteBackend implements Exchange {
 
   constructor(job: Job, onTrouble: (trouble: string) => void = () => undefined) {
     this.failed = new Promise((resolve) => (this.#failed = resolve));
+    this.#folder = job.folder;
     this.#worker = new Worker(WORKER, { workerData: job, name: 'pglite', execArgv: execArgv() });
     this.ready = new Promise((resolve, reject) => {
       this.#worker.on('message', (message: FromWorker) => {
-        if (message.kind === 'answer') this.#streams.get(message.connection)?.receive(message.bytes);
-        else if (message.kind === 'ready') resolve();
-        else if (message.kind === 'closed') this.#closed();
-        else if (message.kind === 'trouble') onTrouble(message.message);
-        else reject(this.#fail(message.message));
+        switch (message.kind) {
+          case 'answer':
+            this.#streams.get(message.connection)?.receive(message.bytes);
+            break;
+          case 'too large':
+            this.#streams.get(message.connection)?.destroy(UnreadableAnswerError.largerThan(message.mostBytes));
+            break;
+          case 'ready':
+            this.#interrupt = message.interrupt && new Interrupt(message.interrupt);
+            resolve();
+            break;
+          case 'closed':
+            this.#closed();
+            break;
+          case 'trouble':
+            onTrouble(message.message);
+            break;
+          case 'failed':
+            reject(this.#fail(message.message));
+            break;
+        }
       });
       this.#worker.on('error', (error) => reject(this.#fail(error.message)));
       this.#worker.on('exit', () => reject(this.#fail('its thread ended')));
@@ -59,9 +81,15 @@ export class PgliteBackend implements Exchange {
       send: (bytes, settled) => this.#post({ kind: 'request', connection, bytes, settled }, [bytes.buffer]),
       hangUp: () => {
         this.#streams.delete(connection);
+        this.#interrupt?.raise(connection); // nobody waits for the answer any more
         this.#post({ kind: 'hang up', connection });
       },
     };
+  }
+
+  /** Ends the statement that runs, if any: it fails with SQLSTATE 57014. */
+  interrupt(): void {
+    this.#interrupt?.raise();
   }
 
   /** Finishes what was sent, brings everything to disk and ends the thread. */
@@ -84,7 +112,7 @@ export class PgliteBackend implements Exchange {
 
   #fail(reason: string): Error {
     if (!this.#failure) {
-      const failure = new Error(`The embedded database has stopped: ${reason}`);
+      const failure = explained(new Error(reason), this.#folder, { running: this.#interrupt !== undefined }) ?? new Error(`The embedded database has stopped: ${reason}`);
       this.#failure = failure;
       this.#streams.forEach((stream) => stream.destroy(failure));
       this.#closed();

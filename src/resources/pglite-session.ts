@@ -1,9 +1,13 @@
 import { PGlite } from '@electric-sql/pglite';
 import { pg_trgm } from '@electric-sql/pglite/contrib/pg_trgm';
 import { DurableFS, durableStartParams } from './durable-fs.ts';
+import { Interrupt } from './pglite-interrupt.ts';
 import { errorText, frames, simpleQuery, syncMessage, textColumns } from './wire-messages.ts';
 
 const KEPT_LINES = 10;
+
+/** What PGlite keeps of Emscripten's module and its types leave out. */
+type Internals = { wasmMemory: WebAssembly.Memory; _QueryCancelPending: number; _InterruptPending: number };
 
 /** PGlite's one backend session, asked in wire protocol. Every method but `close` is done when it returns. */
 export class PgliteSession {
@@ -43,18 +47,31 @@ export class PgliteSession {
     return this.#db.isInTransaction();
   }
 
-  ask(message: Uint8Array): Buffer<ArrayBuffer> {
-    const chunks: Uint8Array[] = [];
+  /** What ends a statement of this session from another thread. Throws where its memory is not shared (shared-memory.ts). */
+  interrupt(): Interrupt {
+    const { wasmMemory, _QueryCancelPending, _InterruptPending } = this.#db.Module as unknown as Internals;
+    if (!(wasmMemory.buffer instanceof SharedArrayBuffer)) throw new Error("PGlite's memory is not shared");
+    return new Interrupt({
+      state: new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT),
+      memory: wasmMemory.buffer,
+      queryCancelPending: _QueryCancelPending,
+      interruptPending: _InterruptPending,
+    });
+  }
+
+  /** The answer, by way of `keep`: in parts, while the statement runs. */
+  ask(message: Uint8Array, keep: (part: Uint8Array<ArrayBuffer>) => void): void {
     // The stream form, because the plain one also parses every answer into a list that it never empties.
     // Without syncToFs it is over when it returns, only its errors come as a promise.
-    void this.#db.execProtocolRawStream(message, { syncToFs: false, onRawData: (bytes) => chunks.push(bytes.slice()) });
-    return Buffer.concat(chunks);
+    void this.#db.execProtocolRawStream(message, { syncToFs: false, onRawData: (bytes) => keep(bytes.slice()) });
   }
 
   /** Runs a statement that is not a client's; must not come between two messages of one request. */
   run(sql: string): string[][] {
     const rows: string[][] = [];
-    for (const { type, body } of frames(this.ask(simpleQuery(sql)))) {
+    const parts: Uint8Array[] = [];
+    this.ask(simpleQuery(sql), (part) => parts.push(part));
+    for (const { type, body } of frames(Buffer.concat(parts))) {
       if (type === 'E') throw new Error(`${sql}: ${errorText(body)}`);
       if (type === 'D') rows.push(textColumns(body));
     }
@@ -63,7 +80,7 @@ export class PgliteSession {
 
   /** Makes the session as good as new, so that a client finds nothing of the one before. */
   reset(): void {
-    this.ask(syncMessage); // ends what was asked for by half
+    this.ask(syncMessage, () => undefined); // ends what was asked for by half
     if (this.inTransaction) this.run('ROLLBACK');
     this.run('DISCARD ALL');
   }
@@ -80,7 +97,11 @@ export class PgliteSession {
   }
 }
 
+/** What the numbers of Emscripten's file system stand for, as far as an operator can do something about them. */
+const ERRORS: { readonly [errno: number]: string } = { 2: 'EACCES', 29: 'EIO', 51: 'ENOSPC', 63: 'EPERM', 69: 'EROFS' };
+
 function withReason(error: unknown, said: readonly string[]): Error {
-  const message = error instanceof Error ? error.message : String(error);
+  const errno = (error as { errno?: number }).errno ?? 0; // its errors are no Error, and say nothing else
+  const message = error instanceof Error ? error.message : (ERRORS[errno] ?? `error ${errno} of the file system`);
   return new Error([message, ...said].join('\n  '), { cause: error });
 }

@@ -1,10 +1,11 @@
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { mkdir, rename, rm, rmdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { syncEntries, syncFolder } from './durable-fs.ts';
 import type { FromWorker, Job, ToWorker } from './pglite-messages.ts';
 import { PgliteSession } from './pglite-session.ts';
 import { Upkeep } from './pglite-upkeep.ts';
+import { shareMemory } from './shared-memory.ts';
 
 // The thread that PGlite lives in, so that a query does not hold up the server.
 
@@ -29,12 +30,15 @@ async function create(folder: string): Promise<void> {
   const session = await PgliteSession.open(unfinished, fail);
   await session.close();
   await syncFolder(unfinished);
+  await rmdir(folder).catch(() => undefined); // an empty one may be there, and not every system replaces it
   await rename(unfinished, folder);
   await syncEntries(dirname(folder));
 }
 
-async function serve(folder: string): Promise<void> {
+async function serve(folder: string, mostAnswerBytes: number): Promise<void> {
+  shareMemory();
   const session = await PgliteSession.open(folder, fail);
+  const interrupt = session.interrupt();
   let client: number | undefined;
   let settled = true;
   const upkeep = new Upkeep(session, () => settled, (trouble) => tell({ kind: 'trouble', message: trouble.message }));
@@ -50,13 +54,28 @@ async function serve(folder: string): Promise<void> {
       if (client !== undefined) hangUp();
       client = message.connection;
     }
-    const bytes = session.ask(message.bytes);
+    const { connection } = message;
+    const parts: Uint8Array[] = [];
+    let size = 0;
+    interrupt.allow(connection, () =>
+      session.ask(message.bytes, (part) => {
+        size += part.length;
+        if (size <= mostAnswerBytes) parts.push(part);
+        else interrupt.raise();
+      }),
+    );
     settled = message.settled;
-    tell({ kind: 'answer', connection: message.connection, bytes }, [bytes.buffer]);
+    if (size > mostAnswerBytes) {
+      tell({ kind: 'too large', connection, mostBytes: mostAnswerBytes });
+    } else {
+      const bytes = Buffer.concat(parts);
+      tell({ kind: 'answer', connection, bytes }, [bytes.buffer]);
+    }
     if (settled) upkeep.run();
   }
 
   let newest = -1;
+  tell({ kind: 'ready', interrupt: interrupt.handle });
   port.on('message', (message: ToWorker) => {
     try {
       if (message.kind === 'request') {
@@ -76,10 +95,14 @@ async function serve(folder: string): Promise<void> {
   });
 }
 
-const { task, folder } = workerData as Job;
+const job = workerData as Job;
 try {
-  await (task === 'create' ? create(folder) : serve(folder));
-  tell({ kind: 'ready' });
+  if (job.task === 'create') {
+    await create(job.folder);
+    tell({ kind: 'ready' });
+  } else {
+    await serve(job.folder, job.mostAnswerBytes);
+  }
 } catch (error) {
   fail(error);
 }

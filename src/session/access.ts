@@ -11,7 +11,7 @@ import type { Page, Read } from '../store/bounded.ts';
 import { parameters } from '../store/parameters.ts';
 import { SESSION_COLUMNS } from '../store/records.ts';
 import { LATEST } from '../store/validate.ts';
-import { sessionConditions } from './filter.ts';
+import { isSearch, sessionConditions } from './filter.ts';
 import type { SessionFilter } from './filter.ts';
 
 /** `createdAt`: when it began. `position`: when it last changed. The other two: of the sessions that have ended. Each is an index. */
@@ -88,7 +88,7 @@ export async function sessionPage(scope: Scope, filter: SessionFilter, order: Se
     candidates,
     values: sql.values,
   };
-  const found = onePage(await scope.budget.read((room) => readPages(scope.services.pool, query, [projectId], page.limit, room)));
+  const found = onePage(await scope.budget.read((room) => readPages(isSearch(filter) ? scope.services.analytics : scope.services.pool, query, [projectId], page.limit, room)));
   if (page.fromEnd) found.rows.reverse();
   return found;
 }
@@ -98,7 +98,7 @@ export async function countSessions(scope: Scope, filter: SessionFilter): Promis
   const { projectId } = assertMay(scope.caller, 'read');
   const sql = parameters();
   const text = `SELECT count(*)::float8 AS sessions FROM session s WHERE s.project_id = ${sql.bind(projectId)} AND ${sessionConditions('s', filter, sql)}`;
-  const { rows } = await scope.services.pool.query<{ sessions: number }>(text, sql.values);
+  const { rows } = await scope.services.analytics.query<{ sessions: number }>(text, sql.values);
   return rows[0]!.sessions;
 }
 

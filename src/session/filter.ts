@@ -24,6 +24,9 @@ type MetadataEntry = { key: string; value: string };
 const MOST_WORDS = 10;
 const MOST_IDS = 200;
 
+/** Whether the filter has what no index of the list's order has: finding a page may take a look at every session. */
+export const isSearch = ({ search, metadata, hasErrors }: SessionFilter): boolean => Boolean(search) || (metadata?.length ?? 0) > 0 || hasErrors != null;
+
 /** WHERE of the sessions `alias` that a filter wants. Text is looked for as it would have been stored. Throws BAD_USER_INPUT. */
 export function sessionConditions(alias: string, filter: SessionFilter, { bind }: Parameters): string {
   const stored = <T>(value: T) => bind(clean(value).value);

@@ -96,7 +96,7 @@ const DELETED_AT_ONCE = 5_000;
  */
 export async function deleteSession(scope: Scope, id: string): Promise<Session> {
   const { projectId } = assertMay(scope.caller, 'admin');
-  const { pool } = scope.services;
+  const { controlPool: pool } = scope.services;
   const session = [projectId, storableId(id)];
   const was = await findSession(scope, projectId, id);
   if (!was) throw sessionNotFound(id);

@@ -36,6 +36,6 @@ async function callStats(scope: Scope, eventType: string, column: string, { rang
     )`;
   const largest = `(SELECT key FROM call GROUP BY key ORDER BY count(*) DESC, key LIMIT ${sql.bind(first)}) largest`;
   const text = `${calls} ${rollUp(CALL_FIGURES, `call JOIN ${largest} USING (key)`, 'key', interval)} ORDER BY bucket NULLS FIRST, calls DESC, key`;
-  const { rows } = await scope.services.pool.query<RolledUp<CallFigures>>(text, sql.values);
+  const { rows } = await scope.services.analytics.query<RolledUp<CallFigures>>(text, sql.values);
   return toSeries(rows, starts, NO_CALLS).map((series) => ({ ...series, key: series.key || null }));
 }

@@ -31,7 +31,7 @@ const figuresOf = (project: string, convoId: string) => `SELECT ${FIGURES}
 export async function getConversation(scope: Scope, convoId: string): Promise<Conversation> {
   const { projectId } = assertMay(scope.caller, 'read');
   const text = `SELECT $2 AS "convoId", figures.* FROM (${figuresOf('$1', '$2')}) figures WHERE runs > 0`;
-  const { rows } = convoId.includes('\0') ? { rows: [] } : await scope.services.pool.query<Conversation>(text, [projectId, convoId]);
+  const { rows } = convoId.includes('\0') ? { rows: [] } : await scope.services.analytics.query<Conversation>(text, [projectId, convoId]);
   if (!rows[0]) throw conversationNotFound(convoId);
   return rows[0];
 }
@@ -49,7 +49,7 @@ export async function listConversations(scope: Scope, filter: ConversationFilter
     SELECT page.convo_id AS "convoId", figures.*
     FROM page CROSS JOIN LATERAL (${figuresOf(project, 'page.convo_id')}) figures
     ORDER BY page.position DESC`;
-  const { rows } = await scope.services.pool.query<Conversation>(text, sql.values);
+  const { rows } = await scope.services.analytics.query<Conversation>(text, sql.values);
   return rows;
 }
 

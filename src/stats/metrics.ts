@@ -47,7 +47,7 @@ export async function runMetrics(scope: Scope, { range, interval, groupBy, filte
     parts.push(rollUp(RUN_FIGURES, `run JOIN ${largest} USING (key)`, 'key', interval));
   }
   const text = `${runs} ${parts.join(' UNION ALL ')} ORDER BY bucket NULLS FIRST, runs DESC, key`;
-  const { rows } = await scope.services.pool.query<RolledUp<RunFigures>>(text, sql.values);
+  const { rows } = await scope.services.analytics.query<RolledUp<RunFigures>>(text, sql.values);
 
   const series = toSeries(rows, starts, NO_RUNS);
   const whole = series.find(({ key }) => key === null)!;

@@ -50,7 +50,7 @@ async function statsByName(scope: Scope, column: string, asked: TimeRange | null
     FROM (SELECT name, max(updated_at) AS "lastSeenAt", ${RUN_FIGURES} FROM run GROUP BY name) figures
     LEFT JOIN trend USING (name)
     ORDER BY name`;
-  const { rows } = await scope.services.pool.query<Row>(text, sql.values);
+  const { rows } = await scope.services.analytics.query<Row>(text, sql.values);
   return rows.map(({ days: seen, runsOfDays, ...row }) => {
     const runs = new Map(seen.map((day, index) => [day.getTime(), runsOfDays[index]!]));
     const { name, lastSeenAt, ...raw } = row;

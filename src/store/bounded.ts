@@ -1,6 +1,6 @@
 import { TypeOverrides, types } from 'pg';
-import type { Pool } from 'pg';
 import { JsonText } from '../json-text.ts';
+import type { Analytics } from './analytics.ts';
 import { isRowsFault } from './database-error.ts';
 import { fromSelected } from './records.ts';
 import type { Columns } from './records.ts';
@@ -61,7 +61,7 @@ const jsonAsText = new TypeOverrides();
 jsonAsText.setTypeParser(types.builtins.JSONB, (text) => (text === 'null' ? null : new JsonText(text)));
 
 /** Reads pages of rows: one of each key, all of them within one room. A limit of 0 looks for one, to know whether there is any. */
-export function readPages<Row>(pool: Pool, query: Query<Row>, keys: readonly string[], limit: number, room: Room): Promise<Found<Row>> {
+export function readPages<Row>(pool: Analytics, query: Query<Row>, keys: readonly string[], limit: number, room: Room): Promise<Found<Row>> {
   return pastFaults(keys, Math.max(1, limit), room, (keys, limit, room) => readOnce(pool, query, keys, limit, room));
 }
 
@@ -81,7 +81,7 @@ export const onePage = <Row>({ rows }: Found<Row>): Page<Row> => ({ rows: rows.m
 
 type Extra = { found: number; withheld: string[] | null; taken: number; wanted: number };
 
-async function readOnce<Row>(pool: Pool, query: Query<Row>, keys: readonly string[], limit: number, room: Room): Promise<Found<Row>> {
+async function readOnce<Row>(pool: Analytics, query: Query<Row>, keys: readonly string[], limit: number, room: Room): Promise<Found<Row>> {
   const { rows } = await pool.query<Extra & Record<string, unknown>>({
     name: query.name,
     text: boundedSelect(query),
