@@ -14,6 +14,7 @@ import { createGraphqlYoga } from './graphql/yoga.ts';
 import { dashboardPlugin } from './http/dashboard.ts';
 import { healthRoutes } from './http/health.ts';
 import { loginRoutes } from './http/login.ts';
+import { watchMethods } from './http/methods.ts';
 import { createHttpServer } from './http/server.ts';
 import { createHub } from './live/hub.ts';
 import type { Logger } from './log.ts';
@@ -59,21 +60,23 @@ export async function createApp(resources: Resources, config: Config, using: { l
   const places = new Places();
   const scopeFor = (caller: Caller, request: FastifyRequest): Scope => ({ caller, services, requestId: request.id, budget: new Budget(config.limits, places) });
   async function makeScope(request: FastifyRequest): Promise<Scope> {
-    return { ...scopeFor(await authenticator.fromHeaders(request.headers), request), idempotencyKey: idempotencyKeyOf(request) };
+    return { ...scopeFor(await authenticator.fromRequest(request), request), idempotencyKey: idempotencyKeyOf(request) };
   }
 
   const yoga = createGraphqlYoga({ schema, introspection: config.introspection, log });
   const websocket = createWebsocketDoor({ yoga, authenticator, keyRing, rateLimit, makeScope: scopeFor, log, metrics });
 
-  const http = await createHttpServer({ maxBodyBytes: config.maxBodyBytes, log, metrics });
+  const http = await createHttpServer({ maxBodyBytes: config.maxBodyBytes, trustProxy: config.trustProxy, log, metrics });
   let stopping = false;
+  const refuseOtherMethods = watchMethods(http);
   await registerOpenApi(http);
   healthRoutes(http, { pool: controlPool, bus, writer, hub, metrics, stopping: () => stopping });
   loginRoutes(http, authenticator);
+  refuseOtherMethods();
   await http.register(dashboardPlugin);
-  await http.register(restPlugin(makeScope), { prefix: '/api/sdk' });
-  await http.register(v1Plugin(makeScope), { prefix: '/v1' });
-  await http.register(graphqlPlugin({ yoga, websocket, makeScope }));
+  await http.register(restPlugin(makeScope, config.maxBodyBytes), { prefix: '/api/sdk' });
+  await http.register(v1Plugin(makeScope, config.maxBodyBytes), { prefix: '/v1' });
+  await http.register(graphqlPlugin({ yoga, websocket, graphiql: config.introspection, maxBodyBytes: config.maxBodyBytes, makeScope }));
 
   return {
     http,

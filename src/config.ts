@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { z } from 'zod';
 
 /** The environment, read once at start; nothing else in src reads process.env. `.env.example` documents each name. */
@@ -5,6 +6,16 @@ const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
 const count = (fallback: number, min = 0, max = Number.MAX_SAFE_INTEGER) => z.coerce.number().int().min(min).max(max).default(fallback);
 /** What a column of bytes holds. */
 const LARGEST_INTEGER = 2_147_483_647;
+
+const list = z.string().default('').transform((text) => text.split(',').map((item) => item.trim()).filter(Boolean));
+
+/** An address, a network, or a name that Fastify knows networks by. */
+function isNetwork(text: string): boolean {
+  const [address = '', bits] = text.split('/');
+  const version = isIP(address);
+  if (bits === undefined) return version > 0 || ['loopback', 'linklocal', 'uniquelocal'].includes(text);
+  return version > 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128);
+}
 
 const Environment = z.object({
   PORT: z.coerce.number().int().min(0).max(65_535).default(3001),
@@ -27,7 +38,8 @@ const Environment = z.object({
   DATABASE_POOL_SIZE: count(10, 1),
   DATABASE_ANALYTICS_POOL_SIZE: count(2, 1),
   GRAPHQL_INTROSPECTION: flag.optional(),
-  ALLOWED_ORIGINS: z.string().default(''),
+  ALLOWED_ORIGINS: list,
+  TRUST_PROXY: list.refine((proxies) => proxies.every(isNetwork), 'expected IP addresses, networks such as 10.0.0.0/8, or loopback, linklocal, uniquelocal, separated by commas'),
   SENTRIAL_API_URL: z.url({ protocol: /^https?$/, error: 'expected http://host:port' }).optional(),
   SENTRIAL_API_KEY: z.string().optional(),
 });
@@ -66,6 +78,8 @@ export type Config = {
   introspection: boolean;
   /** Origins of browser pages, beside the server's own, whose requests may use the key in the cookie, and which may log in and out. */
   allowedOrigins: readonly string[];
+  /** Proxies whose X-Forwarded-For says who asks. */
+  trustProxy: readonly string[];
   /** Where `npm run keys` finds a running server; not read by the server. */
   apiUrl: string;
   /** The key with which it asks that server. */
@@ -104,7 +118,8 @@ export function readConfig(env: Record<string, string | undefined>): Config {
     databasePoolSize: e.DATABASE_POOL_SIZE,
     databaseAnalyticsPoolSize: e.DATABASE_ANALYTICS_POOL_SIZE,
     introspection: e.GRAPHQL_INTROSPECTION ?? e.DATABASE_URL === undefined,
-    allowedOrigins: e.ALLOWED_ORIGINS.split(',').map((origin) => origin.trim()).filter(Boolean),
+    allowedOrigins: e.ALLOWED_ORIGINS,
+    trustProxy: e.TRUST_PROXY,
     apiUrl: (e.SENTRIAL_API_URL ?? `http://${reachable(e.HOST)}:${e.PORT}`).replace(/\/+$/, ''),
     apiKey: e.SENTRIAL_API_KEY,
   };

@@ -8,9 +8,11 @@ const CATALOGUE = {
   UNAUTHENTICATED: { status: 401, title: 'Unauthorized' },
   FORBIDDEN: { status: 403, title: 'Forbidden' },
   NOT_FOUND: { status: 404, title: 'Not Found' },
+  METHOD_NOT_ALLOWED: { status: 405, title: 'Method Not Allowed' },
   CONFLICT: { status: 409, title: 'Conflict' },
   TOO_LARGE: { status: 413, title: 'Payload Too Large' },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, title: 'Unsupported Media Type' },
+  UPGRADE_REQUIRED: { status: 426, title: 'Upgrade Required' },
   RATE_LIMITED: { status: 429, title: 'Too Many Requests' },
   INTERNAL_SERVER_ERROR: { status: 500, title: 'Internal Server Error' },
   OVERLOADED: { status: 503, title: 'Service Unavailable' },
@@ -109,6 +111,20 @@ export const notDeclaredJson = () => new AppError('UNSUPPORTED_MEDIA_TYPE', 'Exp
 /** `retryAfter` is in seconds. */
 export const rateLimited = (perMinute: number, retryAfter: number) =>
   new AppError('RATE_LIMITED', `This API key made more than ${perMinute} requests in a minute. Try again in ${retryAfter} s`, { retryAfter });
+
+/** `retryAfter` is in seconds. */
+export const tooManyBadKeys = (perMinute: number, retryAfter: number) =>
+  new AppError('RATE_LIMITED', `Invalid API key, and this address sent more than ${perMinute} of those in a minute. Correct the key, and try again in ${retryAfter} s`, { retryAfter });
+
+/** `retryAfter` is in seconds. */
+export const tooManyAnonymous = (perMinute: number, retryAfter: number) =>
+  new AppError('RATE_LIMITED', `This address sent more than ${perMinute} GraphQL operations without an API key in a minute. Send a key, or try again in ${retryAfter} s`, { retryAfter });
+
+export const methodNotAllowed = (method: string, allowed: string) => new AppError('METHOD_NOT_ALLOWED', `${method} is not allowed here. Send one of ${allowed}`);
+
+export const noWebSocket = () => new AppError('NOT_FOUND', 'No WebSocket here. Open it at /graphql');
+
+export const oldWebSocket = () => new AppError('UPGRADE_REQUIRED', 'Sec-WebSocket-Version: expected 13');
 
 export const overloaded = (why: string, retryAfter = 1) =>
   new AppError('OVERLOADED', `${why}. Nothing of this request was accepted; try again`, { retryAfter });

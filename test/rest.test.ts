@@ -313,12 +313,6 @@ describe('404', () => {
     expect(answer).toMatchObject({ status: 404, error: 'Not Found' });
     expect(answer.message).toContain(`No such route: POST /api/sdk${path}`);
   });
-
-  it('is the answer to a method that a route does not have', async () => {
-    const tenant = await server.tenant();
-    expect(await refusal(tenant, { method: 'PUT', path: '/events', body: {} })).toMatchObject({ status: 404 });
-    expect(await refusal(tenant, { method: 'DELETE', path: '/sessions/x' })).toMatchObject({ status: 404 });
-  });
 });
 
 describe('409', () => {

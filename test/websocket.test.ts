@@ -5,7 +5,8 @@ import { WebSocket } from 'ws';
 import type { ClientOptions } from 'ws';
 import { startApp } from './support/app.ts';
 import type { TestApp } from './support/app.ts';
-import { eventually, whenSubscribers } from './support/live.ts';
+import { eventually, subscribe, whenSubscribers } from './support/live.ts';
+import { openRawWebSocket } from './support/raw-websocket.ts';
 
 // The graphql-transport-ws protocol, spoken by hand: https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md
 
@@ -71,6 +72,9 @@ describe('a connection', () => {
     ['an unknown type', '{"type":"start","id":"1"}'],
     ['a subscribe without a query', '{"type":"subscribe","id":"1","payload":{}}'],
     ['a subscribe without an id', '{"type":"subscribe","payload":{"query":"{ viewer { keyId } }"}}'],
+    ['a message that servers send', '{"type":"next","id":"1","payload":{}}'],
+    ['an acknowledgement', '{"type":"connection_ack"}'],
+    ['an error', '{"type":"error","id":"1","payload":[{"message":"no"}]}'],
   ])('is closed with 4400 for %s', async (_what, text) => {
     const raw = await open();
     raw.send(text);
@@ -166,6 +170,16 @@ describe('operations over the socket', () => {
     expect(await raw.next()).toMatchObject({ type: 'next', id: '"odd" id', payload: { data: { events: { event: { id } } } } });
     raw.send({ type: 'complete', id: '"odd" id' });
     await whenSubscribers(server, 0);
+
+    for (const id of ['__proto__', 'constructor']) {
+      raw.send({ type: 'subscribe', id, payload: { query: '{ viewer { keyId } }' } });
+      expect(await raw.next()).toMatchObject({ type: 'next', id });
+      expect(await raw.next()).toEqual({ type: 'complete', id });
+      raw.send({ type: 'subscribe', id, payload: FEED });
+      await whenSubscribers(server, 1);
+      raw.send({ type: 'complete', id });
+      await whenSubscribers(server, 0);
+    }
     raw.send({ type: 'ping' });
     expect(await raw.next()).toEqual({ type: 'pong' });
     raw.socket.close();
@@ -174,21 +188,34 @@ describe('operations over the socket', () => {
   it('name their errors with a code', async () => {
     const tenant = await server.tenant({ scopes: ['read'] });
     const raw = await acknowledged(tenant.key);
-    const codes: unknown[] = [];
-    for (const query of ['{ nothing }', '{ oops', 'query A { viewer { keyId } } query B { viewer { keyId } }', 'subscription { events(after: "x") { cursor } }']) {
+    const wrong = [
+      '{ nothing }',
+      '{ oops',
+      'query A { viewer { keyId } } query B { viewer { keyId } }',
+      'fragment F on Query { viewer { keyId } }',
+      'subscription { events(after: "x") { cursor } }',
+      'subscription { events @include(if: false) { cursor } }',
+      'subscription { ... @skip(if: true) { events { cursor } } }',
+      'subscription { ...F } fragment F on Subscription { events @include(if: false) { cursor } }',
+    ];
+    for (const query of wrong) {
       raw.send({ type: 'subscribe', id: query, payload: { query } });
       const message = await raw.next();
       const errors = (message.type === 'error' ? message.payload : (message.payload as { errors: unknown }).errors) as { extensions?: { code?: string } }[];
-      codes.push(errors[0]?.extensions?.code);
+      expect(errors[0]?.extensions?.code, query).toBe('BAD_USER_INPUT');
       if (message.type === 'next') await raw.next();
     }
-    expect(codes.filter((code) => code !== undefined)).toEqual(codes.filter((code) => code !== undefined).map(() => 'BAD_USER_INPUT'));
-    expect(codes.slice(0, 2)).toEqual(['BAD_USER_INPUT', 'BAD_USER_INPUT']);
-    expect(codes[3]).toBe('BAD_USER_INPUT');
     raw.send({ type: 'subscribe', id: 'f', payload: { query: 'mutation { deleteSession(input: { id: "s" }) { id } }' } });
     expect(await raw.next()).toMatchObject({ type: 'next', payload: { errors: [{ extensions: { code: 'FORBIDDEN' } }] } });
     raw.socket.close();
   });
+});
+
+it('a subscription over SSE that leaves out its field is refused with a code', async () => {
+  const tenant = await server.tenant();
+  await using live = subscribe(tenant, { query: 'subscription { events @include(if: false) { cursor } }' }, 'sse');
+  await live.ended;
+  expect(live.results).toMatchObject([{ errors: [{ extensions: { code: 'BAD_USER_INPUT' } }] }]);
 });
 
 describe('who may connect', () => {
@@ -257,6 +284,19 @@ describe('a socket is closed', () => {
     untouched.send({ type: 'ping' });
     expect(await untouched.next()).toEqual({ type: 'pong' });
     untouched.socket.close();
+  });
+
+  it('and what its peer still sends is not acted on', async () => {
+    const admin = await server.tenant();
+    const writer = await admin.anotherKey();
+    const socket = await openRawWebSocket(server.url);
+    socket.send(JSON.stringify(init(writer.key)));
+    await once(socket.connection, 'data');
+    await admin.run('mutation ($id: ID!) { revokeApiKey(input: { id: $id }) { revokedAt } }', { id: writer.keyId });
+    const query = 'mutation { createSession(input: { name: "too late", agentName: "a", userId: "u" }) { id } }';
+    socket.send(JSON.stringify({ type: 'subscribe', id: '1', payload: { query } }));
+    expect(await socket.ended).toBe(4403);
+    expect((await admin.rest('GET', '/sessions')).body['sessions']).toEqual([]);
   });
 
   it('with 4403 and the reason when its key expires', async () => {

@@ -14,8 +14,11 @@ const UNKNOWN_MS = 2_000;
 const LONGEST_TIMER_MS = 2_147_483_647;
 
 export type KeyRing = {
-  /** The caller a key stands for. Throws UNAUTHENTICATED where it is unknown, revoked or expired. */
-  identify(key: string): Promise<KeyCaller>;
+  /**
+   * The caller a key stands for. Throws UNAUTHENTICATED where it is unknown, revoked or expired. All suspect keys
+   * together, which come from addresses that send bad ones, are looked up by one statement at a time.
+   */
+  identify(key: string, how?: { suspect: boolean }): Promise<KeyCaller>;
   /** Calls back once when the key is revoked or expires; for connections that outlive a request. */
   whenEnded(caller: KeyCaller, callback: (why: 'revoked' | 'expired') => void): () => void;
   /** Forgets a revoked key here and on every other server. */
@@ -73,17 +76,35 @@ export async function createKeyRing({ pool, bus, cacheMs = CACHE_MS }: { pool: P
     return good;
   }
 
+  let suspects: { hashes: string[]; found: Promise<Map<string, KeyCaller>> } | undefined;
+  let earlierSuspects: Promise<unknown> = Promise.resolve();
+
+  /** The caller of a suspect key: while one look-up is on its way, the next gathers. */
+  async function lookUpSuspect(hash: string): Promise<KeyCaller | undefined> {
+    if (!suspects) {
+      const hashes: string[] = [];
+      const found = earlierSuspects.then(() => {
+        suspects = undefined;
+        return lookUp(hashes);
+      });
+      earlierSuspects = found.catch(() => undefined);
+      suspects = { hashes, found };
+    }
+    suspects.hashes.push(hash);
+    return (await suspects.found).get(hash);
+  }
+
   const isOver = (caller: KeyCaller) => caller.expiresAt !== null && caller.expiresAt.getTime() <= Date.now();
 
   return {
-    async identify(key) {
+    async identify(key, { suspect } = { suspect: false }) {
       const hash = hashKey(key).toString('hex');
       if (unknown.has(hash)) throw unauthenticated();
       let caller = known.get(hash);
       if (!caller) {
         const before = epoch;
         try {
-          caller = (await lookUp([hash])).get(hash);
+          caller = suspect ? await lookUpSuspect(hash) : (await lookUp([hash])).get(hash);
         } catch (error) {
           throw error instanceof AppError ? error : databaseUnavailable();
         }

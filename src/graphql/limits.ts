@@ -2,7 +2,7 @@ import { maxAliasesPlugin } from '@escape.tech/graphql-armor-max-aliases';
 import { maxTokensPlugin } from '@escape.tech/graphql-armor-max-tokens';
 import { createComplexityRule } from '@pothos/plugin-complexity';
 import { GraphQLError, NoSchemaIntrospectionCustomRule, validate } from 'graphql';
-import type { ExecutionArgs, FieldNode, ValidationContext } from 'graphql';
+import type { ExecutionArgs, SelectionNode, ValidationRule } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 
 /**
@@ -43,24 +43,29 @@ export function limitPlugins(introspection: boolean): Plugin[] {
   return [
     maxTokensPlugin({ n: MAX_TOKENS }),
     maxAliasesPlugin({ n: MAX_ALIASES, allowList: [] }),
-    shortAliases,
-    ...(introspection ? [] : [noIntrospection]),
+    validationRules(unconditionalSubscription, shortAliases, ...(introspection ? [] : [NoSchemaIntrospectionCustomRule])),
   ];
 }
 
-const shortAliases: Plugin = {
-  onValidate({ addValidationRule }) {
-    addValidationRule((context: ValidationContext) => ({
-      Field({ alias }: FieldNode) {
-        const length = alias?.value.length ?? 0;
-        if (length > LONGEST_ALIAS) context.reportError(new GraphQLError(`An alias has at most ${LONGEST_ALIAS} characters, got one of ${length}`));
-      },
-    }));
+const shortAliases: ValidationRule = (context) => ({
+  Field({ alias }) {
+    const length = alias?.value.length ?? 0;
+    if (length > LONGEST_ALIAS) context.reportError(new GraphQLError(`An alias has at most ${LONGEST_ALIAS} characters, got one of ${length}`));
   },
-};
+});
 
-const noIntrospection: Plugin = {
+const validationRules = (...rules: readonly ValidationRule[]): Plugin => ({
   onValidate({ addValidationRule }) {
-    addValidationRule(NoSchemaIntrospectionCustomRule);
+    for (const rule of rules) addValidationRule(rule);
   },
+});
+
+/** A subscription has one field, always, as the GraphQL specification has it since 2025: graphql-js would subscribe to none, and throw. */
+const unconditionalSubscription: ValidationRule = (context) => {
+  function check(node: SelectionNode) {
+    const condition = node.directives?.find(({ name }) => name.value === 'skip' || name.value === 'include');
+    if (!condition || context.getParentType() !== context.getSchema().getSubscriptionType()) return;
+    context.reportError(new GraphQLError(`A subscription cannot leave out its field: take @${condition.name.value} off it`, { nodes: condition }));
+  }
+  return { Field: check, InlineFragment: check, FragmentSpread: check };
 };

@@ -44,7 +44,7 @@ type Connection = {
 };
 
 export type WebsocketDoor = {
-  handler(socket: WebSocket, request: FastifyRequest): void;
+  handler: (socket: WebSocket, request: FastifyRequest) => void;
   /** Closes every connection with a code that tells clients to come back. */
   close(): void;
 };
@@ -68,7 +68,7 @@ export function createWebsocketDoor(using: {
 
   async function identify(params: Record<string, unknown> | undefined, request: FastifyRequest): Promise<Caller> {
     const key = params?.['apiKey'];
-    return typeof key === 'string' ? authenticator.fromKey(key) : authenticator.fromHeaders(request.headers);
+    return typeof key === 'string' ? authenticator.fromKey(key, request) : authenticator.fromRequest(request);
   }
 
   const server = makeServer<Record<string, unknown>, Connection>({
@@ -115,9 +115,9 @@ export function createWebsocketDoor(using: {
       return enveloped({ scope }).execute(args);
     },
     subscribe: createSharedSubscribe(log),
-    async onOperation({ extra }, id, _payload, _args, result) {
+    async onOperation({ extra: { graphqlSocket } }, id, _payload, _args, result) {
       const results = await result;
-      return isAsyncIterable(results) ? deliver(results, id, extra.graphqlSocket.send) : undefined;
+      return isAsyncIterable(results) ? deliver(results, id, (text) => graphqlSocket.send(text)) : undefined;
     },
   });
 

@@ -3,6 +3,7 @@ import { createYoga, isAsyncIterable } from 'graphql-yoga';
 import type { Plugin } from 'graphql-yoga';
 import type { Logger } from '../log.ts';
 import type { Scope } from '../scope.ts';
+import { anonymousPlugin } from './anonymous.ts';
 import { createContext } from './context.ts';
 import type { Context } from './context.ts';
 import { asText } from './delivery.ts';
@@ -28,14 +29,12 @@ export function createGraphqlYoga(options: { schema: GraphQLSchema; introspectio
     cors: false,
     logging: false,
     context: ({ scope }) => createContext(scope),
-    plugins: [...limitPlugins(introspection), execution(log)],
+    plugins: [...limitPlugins(introspection), anonymousPlugin(), execution(log)],
     // What fails before anything runs; the results were masked with their request's id.
     maskedErrors: {
       maskError: (error) => maskError(error, log, undefined),
     },
-    graphiql: introspection && { title: 'Sentrial', defaultQuery: FIRST_QUERY },
-    // Nine megabytes, so loaded by the first who opens the page; it needs nothing from another host.
-    renderGraphiQL: async (page) => (await import('@graphql-yoga/render-graphiql')).renderGraphiQL(page),
+    graphiql: false, // graphiql.ts
   });
 }
 
@@ -71,11 +70,3 @@ function execution(log: Logger): Plugin<Context> {
 
 /** Its variables did not fit: of what has begun there is data, be it null. */
 const neverBegan = (result: ExecutionResult) => result.data === undefined && result.errors !== undefined;
-
-const FIRST_QUERY = `# Add your key under Headers: { "x-sentrial-api-key": "sentrial_live_…" }
-query NewestSessions {
-  sessions(first: 10) {
-    edges { node { id name agentName status eventCount estimatedCost createdAt } }
-  }
-}
-`;

@@ -4,6 +4,7 @@ import fastifyHelmet from '@fastify/helmet';
 import fastifyStatic from '@fastify/static';
 import type { FastifyInstance } from 'fastify';
 import { AppError } from '../errors.ts';
+import { watchMethods } from './methods.ts';
 
 /** Where `npm run build` puts the page; the same from src/ and from dist/. */
 const FOLDER = fileURLToPath(new URL('../../web/dist/', import.meta.url));
@@ -28,6 +29,7 @@ const CONTENT_SECURITY_POLICY = {
 
 /** The files of the dashboard. Those with a hash in their name never change; the page itself is never kept. */
 export async function dashboardPlugin(app: FastifyInstance): Promise<void> {
+  const refuseOtherMethods = watchMethods(app);
   await app.register(fastifyHelmet, {
     contentSecurityPolicy: CONTENT_SECURITY_POLICY,
     referrerPolicy: { policy: 'no-referrer' },
@@ -53,4 +55,5 @@ export async function dashboardPlugin(app: FastifyInstance): Promise<void> {
   for (const url of PAGES) {
     app.get(url, { schema: { hide: true } }, async (_request, reply) => reply.type('text/html; charset=utf-8').header('cache-control', 'no-store').send(await page()));
   }
+  refuseOtherMethods();
 }

@@ -1,11 +1,13 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { AppError, badInput, bodyTooLarge, internalError, notDeclaredJson } from '../errors.ts';
 import { toldOfDatabase } from '../store/database-error.ts';
+import { linger } from './linger.ts';
 
 /** An error handler that answers in the form of its door. What is not in the catalogue is masked, and logged once with the request id. */
 export function answerErrors(body: (error: AppError) => object) {
   return function handle(thrown: FastifyError | AppError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
     const error = toAppError(thrown);
+    if (thrown.code === 'FST_ERR_CTP_BODY_TOO_LARGE') linger(request, reply);
     if (error.code === 'INTERNAL_SERVER_ERROR') request.log.error({ err: thrown, requestId: request.id }, 'a request failed');
     if (error.retryAfter !== undefined) reply.header('retry-after', String(error.retryAfter));
     if (error.code === 'UNAUTHENTICATED') reply.header('www-authenticate', 'Bearer');

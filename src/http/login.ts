@@ -27,7 +27,7 @@ export function loginRoutes(app: FastifyInstance, authenticator: Authenticator):
   app.post('/login', { schema: { hide: true } }, async (request, reply) => {
     assertOwnPage(request);
     const { apiKey } = validate(Login, request.body, 'Login').value;
-    await authenticator.fromKey(apiKey);
+    await authenticator.fromKey(apiKey, request);
     return setCookie(request, reply, apiKey, LOGIN_SECONDS).code(204).send();
   });
 

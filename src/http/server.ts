@@ -1,12 +1,14 @@
 import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
 import websocket from '@fastify/websocket';
 import { LogController, fastify } from 'fastify';
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
-import { AppError } from '../errors.ts';
+import { AppError, badInput } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { errorBody, handleError } from '../rest/errors.ts';
 import type { Scope } from '../scope.ts';
+import { assertUpgrade } from './upgrade.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -22,6 +24,9 @@ let requests = 0;
 /** A client's own request id is taken over where it is plain text. */
 const REQUEST_ID = /^[\w.:/-]{1,128}$/;
 
+/** No more of a body is read from who has sent no key, in bytes. The APIs raise it for who has. */
+export const LARGEST_ANONYMOUS_BODY = 64 * 1024;
+
 /** A request that has not come in whole by then is given up, in milliseconds. */
 const RECEIVE_WITHIN_MS = 120_000;
 /** A WebSocket whose peer does not answer its closing is cut off after this long, in milliseconds. */
@@ -30,13 +35,14 @@ const LAST_WORDS_MS = 2_000;
 const LAST_REQUESTS_MS = 6_000;
 
 /** The Fastify instance: what is true of every request, whichever door it goes to. */
-export async function createHttpServer(options: { maxBodyBytes: number; log: Logger; metrics: Metrics }): Promise<FastifyInstance> {
-  const { maxBodyBytes, log, metrics } = options;
+export async function createHttpServer(options: { maxBodyBytes: number; trustProxy: readonly string[]; log: Logger; metrics: Metrics }): Promise<FastifyInstance> {
+  const { maxBodyBytes, trustProxy, log, metrics } = options;
   const loggerInstance: FastifyBaseLogger = log;
   const app = fastify({
     loggerInstance,
     logController: new LogController({ disableRequestLogging: true }),
-    bodyLimit: maxBodyBytes,
+    bodyLimit: Math.min(LARGEST_ANONYMOUS_BODY, maxBodyBytes),
+    trustProxy: trustProxy.length > 0 && [...trustProxy],
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1_000 },
     genReqId: (request) => {
       const given = request.headers['x-request-id'];
@@ -52,7 +58,8 @@ export async function createHttpServer(options: { maxBodyBytes: number; log: Log
   });
 
   app.addHook('onRequest', (request, reply, done) => {
-    reply.header('x-request-id', request.id);
+    // Answers are for the caller alone, and are what their type says; a file or a page may say otherwise.
+    reply.headers({ 'x-request-id': request.id, 'x-content-type-options': 'nosniff', 'cache-control': 'no-store' });
     done();
   });
   app.addHook('onResponse', (request, reply, done) => {
@@ -83,5 +90,18 @@ export async function createHttpServer(options: { maxBodyBytes: number; log: Log
       socket.terminate();
     },
   });
+  // After that plugin's own, which says what asks for an upgrade.
+  app.addHook('onRequest', (request, reply, done) => {
+    if (hostsOf(request.raw) > 1) throw badInput('Host: expected one, got several');
+    if (request.ws) assertUpgrade(request, reply);
+    done();
+  });
   return app;
+}
+
+/** How many Host headers came; Node keeps the first, and a proxy may have decided by another. */
+function hostsOf({ rawHeaders }: IncomingMessage): number {
+  let hosts = 0;
+  for (let i = 0; i < rawHeaders.length; i += 2) if (rawHeaders[i]!.length === 4 && rawHeaders[i]!.toLowerCase() === 'host') hosts++;
+  return hosts;
 }

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { assertMay } from '../auth/authorize.ts';
 import { badInput } from '../errors.ts';
 import { eventRoutes } from '../event/rest.ts';
+import { watchMethods } from '../http/methods.ts';
 import { stringify } from '../json-text.ts';
 import type { Scope } from '../scope.ts';
 import { sessionRoutes } from '../session/rest.ts';
@@ -13,19 +14,21 @@ import { handleV1Error, v1Routes } from './v1.ts';
 type MakeScope = (request: FastifyRequest) => Promise<Scope>;
 
 /** The REST door, under /api/sdk. */
-export const restPlugin = (makeScope: MakeScope) =>
-  jsonDoor(makeScope, handleError, (app) => {
+export const restPlugin = (makeScope: MakeScope, maxBodyBytes: number) =>
+  jsonDoor(makeScope, maxBodyBytes, handleError, (app) => {
     sessionRoutes(app);
     eventRoutes(app);
     legacyRoutes(app);
   });
 
 /** The first generation of the API, under /v1: the same log, said in its own way. */
-export const v1Plugin = (makeScope: MakeScope) => jsonDoor(makeScope, handleV1Error, v1Routes);
+export const v1Plugin = (makeScope: MakeScope, maxBodyBytes: number) => jsonDoor(makeScope, maxBodyBytes, handleV1Error, v1Routes);
 
 /** Who asks, bodies of JSON, and routes; true of every generation of the REST door. */
-function jsonDoor(makeScope: MakeScope, onError: typeof handleError, routes: (app: FastifyInstance) => void) {
+function jsonDoor(makeScope: MakeScope, maxBodyBytes: number, onError: typeof handleError, routes: (app: FastifyInstance) => void) {
   return function door(app: FastifyInstance, _options: unknown, done: () => void): void {
+    const refuseOtherMethods = watchMethods(app);
+    app.addHook('onRoute', (route) => void (route.bodyLimit = maxBodyBytes));
     // The domain validates, the schemas of the routes only describe (OpenAPI); answers are plain JSON.
     app.setValidatorCompiler(() => () => true);
     app.setReplySerializer(stringify);
@@ -50,6 +53,7 @@ function jsonDoor(makeScope: MakeScope, onError: typeof handleError, routes: (ap
       sent();
     });
     routes(app);
+    refuseOtherMethods();
     done();
   };
 }

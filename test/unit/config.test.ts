@@ -3,7 +3,7 @@ import { ConfigError, readConfig } from '../../src/config.ts';
 
 describe('the configuration', () => {
   it('needs nothing to be set', () => {
-    expect(readConfig({})).toMatchObject({ port: 3001, host: '127.0.0.1', databaseUrl: undefined, redisUrl: undefined, dataDir: './data', logLevel: 'info', rateLimitPerMinute: 0, introspection: true, allowedOrigins: [] });
+    expect(readConfig({})).toMatchObject({ port: 3001, host: '127.0.0.1', databaseUrl: undefined, redisUrl: undefined, dataDir: './data', logLevel: 'info', rateLimitPerMinute: 0, introspection: true, allowedOrigins: [], trustProxy: [] });
   });
 
   it('takes an empty variable as one that is not set', () => {
@@ -13,11 +13,11 @@ describe('the configuration', () => {
   it('reads every variable', () => {
     const env = {
       PORT: '8080', HOST: '0.0.0.0', DATABASE_URL: 'postgresql://u:p@db:5432/sentrial', REDIS_URL: 'redis://r:6379', SENTRIAL_BOOTSTRAP_API_KEY: 'k'.repeat(20), LOG_LEVEL: 'debug',
-      MAX_BODY_BYTES: '2048', MAX_QUEUE_BYTES: '4096', RATE_LIMIT_PER_MINUTE: '60', DATABASE_POOL_SIZE: '3', GRAPHQL_INTROSPECTION: 'true', ALLOWED_ORIGINS: 'https://a.example, https://b.example,',
+      MAX_BODY_BYTES: '2048', MAX_QUEUE_BYTES: '4096', RATE_LIMIT_PER_MINUTE: '60', DATABASE_POOL_SIZE: '3', GRAPHQL_INTROSPECTION: 'true', ALLOWED_ORIGINS: 'https://a.example, https://b.example,', TRUST_PROXY: 'loopback, 10.0.0.0/8, 2001:db8::/32',
     };
     expect(readConfig(env)).toMatchObject({
       port: 8080, host: '0.0.0.0', databaseUrl: env.DATABASE_URL, redisUrl: env.REDIS_URL, bootstrapApiKey: 'k'.repeat(20), logLevel: 'debug', maxBodyBytes: 2048, maxQueueBytes: 4096,
-      rateLimitPerMinute: 60, databasePoolSize: 3, introspection: true, allowedOrigins: ['https://a.example', 'https://b.example'],
+      rateLimitPerMinute: 60, databasePoolSize: 3, introspection: true, allowedOrigins: ['https://a.example', 'https://b.example'], trustProxy: ['loopback', '10.0.0.0/8', '2001:db8::/32'],
     });
   });
 
@@ -27,7 +27,7 @@ describe('the configuration', () => {
   });
 
   it('names every fault at once', () => {
-    const bad = { PORT: 'http', DATABASE_URL: 'mysql://x', REDIS_URL: 'memcached://x', SENTRIAL_BOOTSTRAP_API_KEY: 'short', LOG_LEVEL: 'loud', MAX_BODY_BYTES: '1', MAX_QUEUE_BYTES: '-1', RATE_LIMIT_PER_MINUTE: '1.5', DATABASE_POOL_SIZE: '0', GRAPHQL_INTROSPECTION: 'yes' };
+    const bad = { PORT: 'http', DATABASE_URL: 'mysql://x', REDIS_URL: 'memcached://x', SENTRIAL_BOOTSTRAP_API_KEY: 'short', LOG_LEVEL: 'loud', MAX_BODY_BYTES: '1', MAX_QUEUE_BYTES: '-1', RATE_LIMIT_PER_MINUTE: '1.5', DATABASE_POOL_SIZE: '0', GRAPHQL_INTROSPECTION: 'yes', TRUST_PROXY: '10.0.0.0/33' };
     let thrown: unknown;
     try {
       readConfig(bad);
@@ -36,7 +36,7 @@ describe('the configuration', () => {
     }
     expect(thrown).toBeInstanceOf(ConfigError);
     const { message } = thrown as ConfigError;
-    expect(message).toMatch(/^The configuration has 10 faults:\n/);
+    expect(message).toMatch(/^The configuration has 11 faults:\n/);
     for (const name of Object.keys(bad)) expect(message).toContain(`\n  - ${name}: `);
   });
 
