@@ -1,4 +1,4 @@
-"""A call of an Anthropic model from asynchronous code, streamed, recorded. Needs: pip install 'sentrial[anthropic]'.
+"""A call of an Anthropic model from asynchronous code, streamed, recorded. Needs: pip install './sdk/python[anthropic]'.
 
 ANTHROPIC_API_KEY is for the model; SENTRIAL_API_URL (default http://localhost:3001) and SENTRIAL_API_KEY say where it is
 recorded.

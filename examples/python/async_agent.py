@@ -1,4 +1,4 @@
-"""Several interactions at once, with the asynchronous client (`pip install 'sentrial[async]'`).
+"""Several interactions at once, with the asynchronous client (`pip install './sdk/python[async]'`).
 
     export SENTRIAL_API_KEY=sentrial_live_...
     python examples/python/async_agent.py

@@ -1,4 +1,4 @@
-"""An agent of the Claude Agent SDK, recorded. Needs: pip install 'sentrial[claude]', Claude Code, and an Anthropic key.
+"""An agent of the Claude Agent SDK, recorded. Needs: pip install './sdk/python[claude]', Claude Code, and an Anthropic key.
 
 SENTRIAL_API_URL (default http://localhost:3001) and SENTRIAL_API_KEY say where it is recorded.
 """

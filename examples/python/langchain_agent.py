@@ -1,4 +1,4 @@
-"""A LangChain agent with a tool, recorded. Needs: pip install 'sentrial[langchain]' langchain langchain-openai.
+"""A LangChain agent with a tool, recorded. Needs: pip install './sdk/python[langchain]' langchain langchain-openai.
 
 OPENAI_API_KEY is for the model; SENTRIAL_API_URL (default http://localhost:3001) and SENTRIAL_API_KEY say where it is
 recorded.

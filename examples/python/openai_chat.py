@@ -1,4 +1,4 @@
-"""Calls of OpenAI's models, whole and streamed, recorded. Needs: pip install 'sentrial[openai]'.
+"""Calls of OpenAI's models, whole and streamed, recorded. Needs: pip install './sdk/python[openai]'.
 
 OPENAI_API_KEY is for the model; SENTRIAL_API_URL (default http://localhost:3001) and SENTRIAL_API_KEY say where it is
 recorded.

@@ -7,12 +7,12 @@ import { expect, it } from 'vitest';
 import { startApp } from '../../../test/support/app.ts';
 import { spoolFolder } from './support/client.ts';
 
-// Every snippet of the README, with the built package and the real libraries: all are type-checked, and those that need
+// Every snippet of this README and of the server's, with the built package and the real libraries: all are type-checked, and those that need
 // no model are run. What the wrappers' snippets do is run in examples.test.ts.
 
 const TESTS = fileURLToPath(new URL('.', import.meta.url));
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
-const snippets = [...readFileSync(new URL('../README.md', import.meta.url), 'utf8').matchAll(/```ts\n(.*?)```/gs)].map((match) => match[1]!);
+const snippets = ['../README.md', '../../../README.md'].flatMap((path) => Array.from(readFileSync(new URL(path, import.meta.url), 'utf8').matchAll(/```ts\n(.*?)```/gs), ([, code]) => code!));
 
 /** What the text around a snippet says is there. */
 const GIVEN: { readonly [name: string]: string } = {

@@ -34,7 +34,7 @@ class AsyncCourier(Courier):
         try:
             import httpx  # noqa: F401
         except ImportError:
-            raise ConfigurationError("AsyncSentrialClient needs httpx: pip install 'sentrial[async]'") from None
+            raise ConfigurationError("AsyncSentrialClient needs httpx: pip install httpx") from None
         super().__init__(settings)
 
     def _begin(self) -> None:

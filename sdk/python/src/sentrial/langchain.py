@@ -15,7 +15,7 @@ try:
     from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler
     from langchain_core.tracers.context import register_configure_hook
 except ImportError as error:
-    raise ImportError("The LangChain handlers need langchain-core: pip install 'sentrial[langchain]'") from error
+    raise ImportError("The LangChain handlers need langchain-core: pip install langchain-core") from error
 
 from .at_once import finish_at_once
 from .langchain_messages import described_messages

@@ -37,7 +37,7 @@ try:
 except ImportError as error:
     print(error)
 """)
-    assert printed == "The LangChain handlers need langchain-core: pip install 'sentrial[langchain]'\n"
+    assert printed == "The LangChain handlers need langchain-core: pip install langchain-core\n"
 
 
 def test_importing_the_package_imports_none_of_them() -> None:

@@ -5,7 +5,7 @@ import { knownKey } from '../../api/login.ts';
 import { request } from '../../api/request.ts';
 import { useMay } from '../../shell/viewer.ts';
 import { CopyButton } from '../../ui/copy.tsx';
-import { LANGUAGES, snippet } from './snippets.ts';
+import { CHECKOUT, LANGUAGES, snippet } from './snippets.ts';
 import './snippet-box.css';
 
 const CREATE_KEY = graphql(`
@@ -55,7 +55,14 @@ export function SnippetBox() {
         const { install, code } = snippet(language, location.origin, key ?? STANDS_FOR_A_KEY);
         return (
           <Tabs.Content key={language} value={language} className="snippet-body">
-            {install !== '' && <Code text={install} />}
+            {install !== '' && (
+              <>
+                <p className="muted">
+                  The SDK comes with the source of this server; here that is <code>{CHECKOUT}</code>, beside your project.
+                </p>
+                <Code text={install} />
+              </>
+            )}
             <Code text={code} />
           </Tabs.Content>
         );

@@ -2,11 +2,15 @@
 export type Language = 'TypeScript' | 'Python' | 'curl';
 export const LANGUAGES: readonly Language[] = ['TypeScript', 'Python', 'curl'];
 
+/** The SDKs are not in a registry yet: they are installed from the server's source, here beside one's own folder. */
+export const CHECKOUT = '../sentrial';
+
 export function snippet(language: Language, url: string, key: string): { install: string; code: string } {
   switch (language) {
     case 'TypeScript':
       return {
-        install: 'npm install @sentrial/sdk',
+        install: `npm --prefix ${CHECKOUT} run build -w sdk/typescript
+npm install --install-links ${CHECKOUT}/sdk/typescript`,
         code: `import { SentrialClient } from '@sentrial/sdk';
 
 const sentrial = new SentrialClient({
@@ -19,7 +23,7 @@ await run.finish({ output: 'Hello, user-1.' });`,
       };
     case 'Python':
       return {
-        install: 'pip install sentrial',
+        install: `pip install ${CHECKOUT}/sdk/python`,
         code: `from sentrial import SentrialClient
 
 sentrial = SentrialClient(
