@@ -4,7 +4,7 @@ import type { Found, Room } from './store/bounded.ts';
 
 /** What is read of an answer before it has to wait for a place among the large ones, in bytes. */
 const SMALL = 1024 * 1024;
-/** Names, ids and cursors, beside the payloads that an answer may hold. */
+/** Names, ids and cursors, which an answer may hold beside its payloads. */
 const NAMES = 1024 * 1024;
 
 /** The heaviest row that is read with its payloads: none that is written is heavier, and one alone is an answer. */
@@ -47,8 +47,8 @@ export class Budget {
   }
 
   async #take<Row>(query: (room: Room) => Promise<Found<Row>>, leaveOut: boolean): Promise<Found<Row>> {
-    const untouched = this.#toRead === this.#limits.answerBytes;
-    const room: Room = { total: this.#toRead, row: untouched ? largestRow(this.#limits) : this.#toRead };
+    const read = this.#limits.answerBytes - this.#toRead;
+    const room: Room = { total: this.#toRead, row: read <= NAMES ? largestRow(this.#limits) : this.#toRead };
     let found = await query({ total: Math.min(room.total, SMALL), row: Math.min(room.row, SMALL) });
     if (found.wanted > SMALL && room.row > SMALL) {
       this.#leave ??= await this.#places.take();
