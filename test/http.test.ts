@@ -57,7 +57,7 @@ describe('405', () => {
   });
 
   it('has the form of its door', async () => {
-    const body = async (path: string) => (await fetch(server.url + path, { method: 'PUT', headers: { authorization: `Bearer ${tenant.key}` } })).json();
+    const body = async (path: string) => (await fetch(server.url + path, { method: 'PUT', headers: { authorization: `Bearer ${tenant.key}` } })).json() as Promise<unknown>;
     expect(await body('/api/sdk/events')).toEqual({ error: 'Method Not Allowed', message: expect.any(String) as string });
     expect(await body('/v1/sessions')).toEqual({ error: { code: 'method_not_allowed', message: expect.any(String) as string } });
     expect(await body('/graphql')).toEqual({ errors: [{ message: expect.any(String) as string, extensions: { code: 'BAD_USER_INPUT' } }] });
