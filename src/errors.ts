@@ -57,6 +57,10 @@ export const unauthenticated = () => new AppError('UNAUTHENTICATED', 'Invalid or
 export const forbidden = (scope: string) =>
   new AppError('FORBIDDEN', `API key does not have access to this resource: it lacks the scope "${scope}"`);
 
+/** A write that would answer with what the key may not read. */
+export const mayNotSelect = (field: string, fields: readonly string[]) =>
+  new AppError('FORBIDDEN', `API key does not have access to this resource: it lacks the scope "read", without which a session that was written shows ${fields.join(', ')}; "${field}" was selected. Nothing was written`);
+
 /** A page of another site asks for the cookie. */
 export const foreignPage = (origin: string) => new AppError('FORBIDDEN', `Pages of ${quoted(origin)} may not log in here; ALLOWED_ORIGINS can allow them`);
 

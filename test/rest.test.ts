@@ -292,6 +292,43 @@ describe('403', () => {
   });
 });
 
+describe('a key that may write but not read', () => {
+  const SECRET = 'told to nobody';
+  const all = { name: 'n', agentName: 'a', userId: 'u', convoId: 'c', summary: SECRET, userInput: SECRET, metadata: { note: SECRET }, customMetrics: { note: SECRET } };
+
+  it('is told what it changed: the id, where it stands, and when', async () => {
+    const owner = await server.tenant();
+    const writer = await owner.anotherKey({ scopes: ['sessions:write'] });
+    const id = await owner.session(all);
+    await owner.event(id);
+    const changed = await writer.rest('PATCH', `/sessions/${id}`, {});
+    expect([changed.status, Object.keys(changed.body).sort()]).toEqual([200, ['createdAt', 'id', 'status', 'updatedAt']]);
+    const ended = await writer.rest('PATCH', `/sessions/${id}`, { success: true, durationMs: 5 });
+    expect(ended.body).toEqual({ id, status: 'completed', success: true, durationMs: 5, createdAt: expect.any(String) as string, updatedAt: expect.any(String) as string, completedAt: expect.any(String) as string });
+    const created = await writer.rest('POST', '/sessions', { ...all, id: 'mine' });
+    expect(created.body).toEqual({ id: 'mine', name: 'n', agentName: 'a', userId: 'u', status: 'active', createdAt: expect.any(String) as string, updatedAt: expect.any(String) as string });
+    const first = await fetch(`${server.url}/v1/sessions/${id}`, { method: 'PATCH', headers: { authorization: `Bearer ${writer.key}`, 'content-type': 'application/json' }, body: '{}' });
+    expect(Object.keys((await first.json()) as object).sort()).toEqual(['completed_at', 'created_at', 'duration_ms', 'id', 'status', 'success', 'updated_at']);
+    expect((await owner.rest('PATCH', `/sessions/${id}`, {})).body).toMatchObject({ summary: SECRET, metadata: { note: SECRET } });
+  });
+
+  it('is refused by GraphQL, before anything is written, where it selects more', async () => {
+    const owner = await server.tenant();
+    const writer = await owner.anotherKey({ scopes: ['sessions:write'] });
+    const id = await owner.session(all);
+    const update = (selection: string) => writer.graphql(`mutation ($id: ID!) { updateSession(input: { id: $id, name: "changed" }) { ${selection} } }`, { id });
+    for (const selection of ['id metadata', 'id ... on Session { summary }', 'id name', 'id children { edges { cursor } }']) {
+      const { data, errors } = await update(selection);
+      expect([data, errors?.[0]?.extensions.code, errors?.[0]?.message], selection).toEqual([null, 'FORBIDDEN', expect.stringContaining('Nothing was written')]);
+    }
+    expect((await owner.rest('GET', `/sessions/${id}`)).body).toMatchObject({ name: 'n' });
+    expect((await update('__typename id status createdAt updatedAt durationMs')).errors).toBeUndefined();
+    const created = await writer.graphql('mutation { createSession(input: { name: "n", agentName: "a", userId: "u" }) { id name agentName userId status } }');
+    expect([created.errors, created.data?.['createSession']]).toEqual([undefined, expect.objectContaining({ name: 'n', userId: 'u' })]);
+    expect((await owner.rest('GET', `/sessions/${id}`)).body).toMatchObject({ name: 'changed' });
+  });
+});
+
 describe('404', () => {
   it('is the answer to an unknown session, which it names', async () => {
     const tenant = await server.tenant();
@@ -470,6 +507,37 @@ describe('reading', () => {
     expect(idsOf((await tenant.rest('GET', `/sessions/${SESSION}/events?type=error`)).body)).toEqual([ids[1], ids[3]]);
     expect((await tenant.rest('GET', `/sessions/${SESSION}/events?after=x`)).status).toBe(400);
     expect((await tenant.rest('GET', `/sessions/${SESSION}/events?type=x`)).status).toBe(400);
+  });
+
+  it('finds events by the kind that it answers, also LLM calls that were sent as tool calls', async () => {
+    const tenant = await tenantWithSession();
+    const sent = [{ eventType: 'tool_call', toolName: 'search' }, { eventType: 'tool_call', toolName: 'llm:openai:gpt-4o' }, { eventType: 'llm_call', toolName: undefined, model: 'gpt-4o' }, { eventType: 'llm_decision', reasoning: 'r' }];
+    const ids: string[] = [];
+    for (const fields of sent) ids.push(await tenant.event(SESSION, fields));
+    const all = (await tenant.rest('GET', `/sessions/${SESSION}/events`)).body['events'] as { id: string; eventType: string }[];
+    for (const type of ['tool_call', 'llm_call', 'llm_decision', 'decision', 'error']) {
+      const { events } = (await tenant.rest('GET', `/sessions/${SESSION}/events?type=${type}`)).body as { events: { id: string }[] };
+      expect(events.map(({ id }) => id), type).toEqual(all.filter(({ eventType }) => eventType === type || eventType === `llm_${type}`).map(({ id }) => id));
+    }
+    expect(all.map(({ eventType }) => eventType)).toEqual(['tool_call', 'tool_call', 'llm_call', 'llm_decision']);
+  });
+
+  it('refuses a query parameter that it does not know, or that comes twice, rather than answer another question', async () => {
+    const tenant = await tenantWithSession();
+    const asked: [path: string, message: RegExp][] = [
+      [`/sessions/${SESSION}/events?eventType=tool_call`, /^Unknown query parameter "eventType"\. Known here: limit, after, type$/],
+      ['/sessions?agentname=a', /^Unknown query parameter "agentname"\. Known here: .*agentName, userId/],
+      ['/sessions?status=null&status=null', /^status: expected once/],
+      ['/sessions?agent=a&agentName=b', /^agentName: expected once/],
+      [`/sessions/${SESSION}/events?limit=1&limit=1`, /^limit: expected once/],
+    ];
+    for (const [path, message] of asked) expect(await refusal(tenant, { method: 'GET', path })).toMatchObject({ status: 400, message: expect.stringMatching(message) as string });
+  });
+
+  it('takes times before 1970, as OpenAPI says: nothing is older', async () => {
+    const tenant = await tenantWithSession();
+    const count = async (query: string) => ((await tenant.rest('GET', `/sessions?${query}`)).body['sessions'] as unknown[]).length;
+    expect(await Promise.all(['createdAfter=0001-01-01T00:00:00Z', 'createdBefore=0001-01-01T00:00:00Z', 'createdAfter=1969-12-31', 'createdAfter=9999-12-31T23:59:59-23:59'].map(count))).toEqual([1, 0, 1, 0]);
   });
 
   it('describes every route in OpenAPI 3.1', async () => {

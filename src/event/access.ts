@@ -11,6 +11,7 @@ import { onePage, pagesOf, readPages } from '../store/bounded.ts';
 import type { Page, Read } from '../store/bounded.ts';
 import { clean } from '../store/clean.ts';
 import { EVENT_COLUMNS } from '../store/records.ts';
+import { wireEventTypeOf } from './llm-call.ts';
 
 export type EventField = Extract<keyof Event, string>;
 const EVERY_FIELD = Object.keys(EVENT_COLUMNS) as EventField[];
@@ -22,6 +23,8 @@ export type EventPage = {
   limit: number;
   fromEnd?: boolean;
   types?: readonly string[] | undefined;
+  /** The kind as REST names it. */
+  wireType?: string | undefined;
   /** The fields to read; the others stay on disk. Default: all. */
   fields?: readonly EventField[] | undefined;
 };
@@ -57,10 +60,11 @@ export async function eventPages(scope: Scope, sessionIds: readonly string[], pa
           SELECT * FROM event e
           WHERE e.project_id = $3 AND e.session_id = wanted.session_id AND e.position > $4 AND e.position < $5
             AND ($6::text[] IS NULL OR e.event_type = ANY ($6))
+            AND ($7::text IS NULL OR ${wireEventTypeOf('e')} = $7)
           ORDER BY e.position ${direction} LIMIT $2::int + 1
         ) e
       ) e`,
-    values: [projectId, page.after ?? 0, page.before ?? Number.MAX_SAFE_INTEGER, page.types ?? null],
+    values: [projectId, page.after ?? 0, page.before ?? Number.MAX_SAFE_INTEGER, page.types ?? null, page.wireType ?? null],
   };
   const found = await scope.budget.read((room) => readPages(scope.services.pool, query, sessionIds, page.limit, room));
   const pages = pagesOf(sessionIds, found, 'sessionId');
@@ -72,10 +76,10 @@ export async function eventPages(scope: Scope, sessionIds: readonly string[], pa
 export async function sessionEvents(
   scope: Scope,
   sessionId: string,
-  page: { limit: number; after: string | undefined; types: readonly string[] | undefined },
+  page: { limit: number; after: string | undefined; type: string | undefined },
 ): Promise<{ events: Read<Event>[]; hasMore: boolean; nextCursor: string | undefined }> {
   const after = page.after === undefined ? 0 : parseCursor(page.after);
-  const pages = sessionId.includes('\0') ? undefined : await eventPages(scope, [sessionId], { after, limit: page.limit, types: page.types });
+  const pages = sessionId.includes('\0') ? undefined : await eventPages(scope, [sessionId], { after, limit: page.limit, wireType: page.type });
   const { rows: events, more: hasMore } = pages?.get(sessionId) ?? { rows: [], more: false };
   if (events.length === 0) await assertSessionExists(scope, sessionId);
   return { events, hasMore, nextCursor: hasMore ? formatCursor(events.at(-1)!.position) : undefined };

@@ -46,3 +46,6 @@ export function responseOf(event: { response: unknown; toolOutput: unknown }): u
 /** The event type as the REST wire names it. */
 export const wireEventType = (event: { eventType: string; toolName?: string | null | undefined }) =>
   event.eventType === 'llm_call' && event.toolName ? 'tool_call' : event.eventType;
+
+/** The same of a row, as SQL. */
+export const wireEventTypeOf = (row: string) => `CASE WHEN ${row}.event_type = 'llm_call' AND ${row}.tool_name <> '' THEN 'tool_call' ELSE ${row}.event_type END`;

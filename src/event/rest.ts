@@ -4,16 +4,16 @@ import { badInput, leftOut } from '../errors.ts';
 import type { Event } from '../generated/prisma/client.ts';
 import { formatCursor } from '../live/cursor.ts';
 import { answers, jsonSchema } from '../rest/openapi.ts';
-import { bodyObject, countParameter, shown, textParameter } from '../rest/wire.ts';
+import { bodyObject, countParameter, queryParameters, shown } from '../rest/wire.ts';
 import type { Read } from '../store/bounded.ts';
-import { isObject } from '../wire.ts';
+import { isObject, spellings } from '../wire.ts';
 import type { WireObject } from '../wire.ts';
 import { errorBody } from '../rest/errors.ts';
 import { sessionEvents } from './access.ts';
-import { EVENT_TYPES, EventInput, LARGEST_BATCH, assertBatch } from './input.ts';
+import { EVENT_TYPES, LARGEST_BATCH, assertBatch } from './input.ts';
 import { wireEventType } from './llm-call.ts';
 import { recordEvent, recordEvents } from './service.ts';
-import { LEGACY_TYPES, eventFromWire } from './wire.ts';
+import { EventBody, LEGACY_TYPES, eventFromWire } from './wire.ts';
 
 const LARGEST_PAGE = 500;
 
@@ -49,10 +49,16 @@ const BatchAnswer = z.object({
 });
 const EventPage = z.object({ events: z.array(z.looseObject({})), hasMore: z.boolean(), nextCursor: z.string().optional() });
 
+const PageQuery = z.object({
+  limit: z.number().int().min(1).max(LARGEST_PAGE).default(100),
+  after: z.string().regex(/^(\d{1,15}|[0-8]\d{15})$/).optional().describe('The nextCursor of the page before.'),
+  type: z.enum([...EVENT_TYPES, ...LEGACY_TYPES.keys()]).optional().describe('Events whose eventType is answered as this; an LLM call that was sent as a tool call is answered as tool_call.'),
+});
+
 export function eventRoutes(app: FastifyInstance): void {
   app.post(
     '/events',
-    { schema: { summary: 'Create an event', body: jsonSchema(EventInput), response: answers(EventAnswer, 400, 401, 403, 404, 409, 413, 415, 429, 503) } },
+    { schema: { summary: 'Create an event', body: jsonSchema(EventBody), response: answers(EventAnswer, 400, 401, 403, 404, 409, 413, 415, 429, 503) } },
     async (request) => createdView(await recordEvent(request.scope, eventFromWire(bodyObject(request.body)))),
   );
 
@@ -61,7 +67,7 @@ export function eventRoutes(app: FastifyInstance): void {
     {
       schema: {
         summary: `Create up to ${LARGEST_BATCH} events; each succeeds or fails alone`,
-        body: jsonSchema(z.object({ events: z.array(EventInput).max(LARGEST_BATCH) })),
+        body: jsonSchema(z.object({ events: z.array(EventBody).max(LARGEST_BATCH) })),
         response: answers(BatchAnswer, 400, 401, 403, 413, 415, 429, 503),
       },
     },
@@ -79,13 +85,7 @@ export function eventRoutes(app: FastifyInstance): void {
     {
       schema: {
         summary: 'Events of a session, in order',
-        querystring: jsonSchema(
-          z.object({
-            limit: z.number().int().min(1).max(LARGEST_PAGE).default(100),
-            after: z.string().optional().describe('The nextCursor of the page before.'),
-            type: z.enum(EVENT_TYPES).optional(),
-          }),
-        ),
+        querystring: jsonSchema(PageQuery),
         response: answers(EventPage, 400, 401, 403, 404, 429, 503),
       },
     },
@@ -96,12 +96,14 @@ export function eventRoutes(app: FastifyInstance): void {
   );
 }
 
+const PAGE_PARAMETERS = spellings(Object.keys(PageQuery.shape), {});
+
 export function eventPageParameters(query: WireObject) {
-  const type = textParameter(query['type']);
+  const { limit, after, type } = queryParameters(query, PAGE_PARAMETERS);
   return {
-    limit: countParameter(query['limit'], 'limit', 100, LARGEST_PAGE),
-    after: textParameter(query['after']),
-    types: type === undefined ? undefined : [eventTypeParameter(type)],
+    limit: countParameter(limit, 'limit', 100, LARGEST_PAGE),
+    after,
+    type: type === undefined ? undefined : eventTypeParameter(type),
   };
 }
 

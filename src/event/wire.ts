@@ -1,7 +1,8 @@
-import { LONGEST_DURATION } from '../store/validate.ts';
+import { z } from 'zod';
+import { Id, Json, LONGEST_DURATION } from '../store/validate.ts';
 import { isObject, keepRest, sortFields, spellings } from '../wire.ts';
 import type { WireObject } from '../wire.ts';
-import { EventInput } from './input.ts';
+import { EVENT_TYPES, EventInput } from './input.ts';
 
 const KNOWN = spellings(Object.keys(EventInput.shape), {
   type: 'eventType',
@@ -15,6 +16,13 @@ const KNOWN = spellings(Object.keys(EventInput.shape), {
 
 /** What earlier generations called kinds of event. */
 export const LEGACY_TYPES = new Map([['decision', 'llm_decision']]);
+
+/** The input with what the wire takes beside it; for OpenAPI. */
+export const EventBody = EventInput.extend({
+  eventType: z.enum([...EVENT_TYPES, ...LEGACY_TYPES.keys()]).describe('What happened.'),
+  alternativesConsidered: z.union([z.array(Json), z.string()]).nullish().describe('Other options the agent considered.'),
+  parentEventId: Id.or(z.literal('')).nullish().describe('The event this one belongs to.'),
+});
 
 /** What any generation of Sentrial clients sends, as the domain's input: camelCase or snake_case, flat or under `data`. */
 export function eventFromWire(sent: WireObject): WireObject {

@@ -6,8 +6,8 @@ import { batchFromWire, eventPageParameters, eventView } from '../event/rest.ts'
 import { eventFromWire } from '../event/wire.ts';
 import type { Event, Session } from '../generated/prisma/client.ts';
 import { answerErrors } from '../http/errors.ts';
-import { countSessions, getSession, listSessions } from '../session/access.ts';
-import { patchFromWire, sessionFromWire, sessionListParameters, sessionView } from '../session/rest.ts';
+import { CHANGED_FIELDS, CREATED_FIELDS, countSessions, getSession, listSessions } from '../session/access.ts';
+import { patchFromWire, sessionFromWire, sessionListParameters, sessionView, writtenView } from '../session/rest.ts';
 import { createSession, updateSession } from '../session/service.ts';
 import { snake } from '../wire.ts';
 import type { WireObject } from '../wire.ts';
@@ -57,9 +57,9 @@ type BySession = { Params: { id: string } };
 export function v1Routes(app: FastifyInstance): void {
   const hidden = { schema: { hide: true } };
 
-  app.post('/sessions', hidden, async ({ scope, body }) => v1Session(await createSession(scope, v1SessionFromWire(body))));
+  app.post('/sessions', hidden, async ({ scope, body }) => writtenView(scope, v1Session(await createSession(scope, v1SessionFromWire(body))), CREATED_FIELDS.map(snake)));
   app.get<BySession>('/sessions/:id', hidden, async ({ scope, params }) => v1Session(await getSession(scope, params.id)));
-  app.patch<BySession>('/sessions/:id', hidden, async ({ scope, params, body }) => v1Session(await updateSession(scope, params.id, patchFromWire(body))));
+  app.patch<BySession>('/sessions/:id', hidden, async ({ scope, params, body }) => writtenView(scope, v1Session(await updateSession(scope, params.id, patchFromWire(body))), CHANGED_FIELDS.map(snake)));
   app.get<{ Querystring: WireObject }>('/sessions', hidden, async ({ scope, query }) => {
     const { filter, page } = sessionListParameters(query);
     const [{ sessions, hasMore, nextCursor }, total] = await Promise.all([listSessions(scope, filter, page), countSessions(scope, filter)]);

@@ -20,13 +20,25 @@ export function shown(row: WireObject, hidden: ReadonlySet<string>): Record<stri
   return view;
 }
 
+/**
+ * The parameters of a query string by their own names, as text that could have been stored; an empty one is absent.
+ * Throws BAD_USER_INPUT for one that is not known, or is given twice: to ignore it would answer another question.
+ */
+export function queryParameters(query: WireObject, known: ReadonlyMap<string, string>): { readonly [name: string]: string | undefined } {
+  const parameters = new Map<string, string>();
+  for (const [key, value] of Object.entries(query)) {
+    const name = known.get(key);
+    if (name === undefined) throw badInput(`Unknown query parameter "${key.slice(0, 40)}". Known here: ${[...new Set(known.values())].join(', ')}`);
+    if (typeof value !== 'string' || parameters.has(name)) throw badInput(`${name}: expected once in the query string, got it several times`);
+    if (value !== '') parameters.set(name, clean(value).value);
+  }
+  return Object.fromEntries(parameters);
+}
+
 /** A query parameter that counts: within 1 and `max`, or the default. Throws BAD_USER_INPUT. */
-export function countParameter(value: unknown, name: string, fallback: number, max: number, min = 1): number {
-  if (value === undefined || value === '') return fallback;
-  const count = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : NaN;
+export function countParameter(value: string | undefined, name: string, fallback: number, max: number, min = 1): number {
+  if (value === undefined) return fallback;
+  const count = /^\d+$/.test(value) ? Number(value) : NaN;
   if (!(count >= min && count <= max)) throw badInput(`${name}: expected a whole number from ${min} to ${max}, got ${JSON.stringify(value).slice(0, 40)}`);
   return count;
 }
-
-/** A query parameter that is text, as it would have been stored, or nothing. */
-export const textParameter = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? clean(value).value : undefined);

@@ -14,6 +14,10 @@ import { LATEST } from '../store/validate.ts';
 import { isSearch, sessionConditions } from './filter.ts';
 import type { SessionFilter } from './filter.ts';
 
+/** What a key that may write sessions, but not read them, is told of one that it changed; and of one that it created, which it named itself. */
+export const CHANGED_FIELDS: readonly SessionField[] = ['id', 'status', 'success', 'createdAt', 'updatedAt', 'completedAt', 'durationMs'];
+export const CREATED_FIELDS: readonly SessionField[] = [...CHANGED_FIELDS, 'name', 'agentName', 'userId'];
+
 /** `createdAt`: when it began. `position`: when it last changed. The other two: of the sessions that have ended. Each is an index. */
 export type SessionOrder = { by: keyof typeof ORDERS; direction: 'asc' | 'desc' };
 

@@ -1,15 +1,18 @@
 import type { InputFieldBuilder } from '@pothos/core';
 import { queryFromInfo } from '@pothos/plugin-prisma';
 import type { GraphQLResolveInfo } from 'graphql';
-import { sessionNotFound } from '../errors.ts';
+import { mayRead } from '../auth/authorize.ts';
+import { mayNotSelect, sessionNotFound } from '../errors.ts';
 import { builder } from '../graphql/builder.ts';
 import { connectionOf, pageComplexity, pageOf } from '../graphql/connection.ts';
 import type { PageArgs } from '../graphql/connection.ts';
 import type { Context } from '../graphql/context.ts';
 import { scopeOf } from '../graphql/idempotency.ts';
+import { selectedFields } from '../graphql/selected-fields.ts';
 import { formatCursor } from '../live/cursor.ts';
 import type { SessionUpdate } from '../live/hub.ts';
-import { sessionCursor, sessionPage, watchSessions } from './access.ts';
+import type { Scope } from '../scope.ts';
+import { CHANGED_FIELDS, CREATED_FIELDS, sessionCursor, sessionPage, watchSessions } from './access.ts';
 import type { SessionField, SessionOrder } from './access.ts';
 import { effective } from './effective.ts';
 import type { SessionFilter } from './filter.ts';
@@ -263,24 +266,31 @@ const DeleteSessionInput = builder.inputType('DeleteSessionInput', {
   fields: (t) => ({ id: t.id({ required: true, description: 'Which session.' }) }),
 });
 
+/** The scope of a mutation. Throws FORBIDDEN, before anything is written, where it selects more than the key may be told. */
+function writerOf(context: Context, info: GraphQLResolveInfo, fields: readonly string[]): Scope {
+  const unread = mayRead(context.scope.caller) ? undefined : [...selectedFields(info, [])].find((field) => field !== '__typename' && !fields.includes(field));
+  if (unread !== undefined) throw mayNotSelect(unread, fields);
+  return scopeOf(context, info);
+}
+
 builder.mutationFields((t) => ({
   createSession: t.field({
     type: Session,
-    description: 'Begins a session. Scope sessions:write. CONFLICT where the id has other content.',
+    description: 'Begins a session. Scope sessions:write; more than its id, name, agentName, userId, status, success, times and duration needs read. CONFLICT where the id has other content.',
     args: { input: t.arg({ type: CreateSessionInput, required: true }) },
-    resolve: (_root, { input }, context, info) => createSession(scopeOf(context, info), { ...input, clientTimestamp: input.clientTimestamp?.toISOString() }),
+    resolve: (_root, { input }, context, info) => createSession(writerOf(context, info, CREATED_FIELDS), { ...input, clientTimestamp: input.clientTimestamp?.toISOString() }),
   }),
   updateSession: t.field({
     type: Session,
-    description: 'Changes a session, running or ended. Scope sessions:write.',
+    description: 'Changes a session, running or ended. Scope sessions:write; more than its id, status, success, times and duration needs read.',
     args: { input: t.arg({ type: UpdateSessionInput, required: true }) },
-    resolve: (_root, { input: { id, ...patch } }, context, info) => updateSession(scopeOf(context, info), id, patch),
+    resolve: (_root, { input: { id, ...patch } }, context, info) => updateSession(writerOf(context, info, CHANGED_FIELDS), id, patch),
   }),
   completeSession: t.field({
     type: Session,
-    description: 'Ends a session. Scope sessions:write.',
+    description: 'Ends a session. Scope sessions:write; more than its id, status, success, times and duration needs read.',
     args: { input: t.arg({ type: CompleteSessionInput, required: true }) },
-    resolve: (_root, { input: { id, ...outcome } }, context, info) => completeSession(scopeOf(context, info), id, outcome),
+    resolve: (_root, { input: { id, ...outcome } }, context, info) => completeSession(writerOf(context, info, CHANGED_FIELDS), id, outcome),
   }),
   deleteSession: t.field({
     type: Session,

@@ -1,16 +1,18 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
+import { mayRead } from '../auth/authorize.ts';
 import { badInput, leftOut } from '../errors.ts';
 import type { Session } from '../generated/prisma/client.ts';
 import { formatCursor } from '../live/cursor.ts';
 import { errorBody } from '../rest/errors.ts';
 import { answers, jsonSchema } from '../rest/openapi.ts';
-import { bodyObject, countParameter, shown, textParameter } from '../rest/wire.ts';
+import { bodyObject, countParameter, queryParameters, shown } from '../rest/wire.ts';
+import type { Scope } from '../scope.ts';
 import type { Read } from '../store/bounded.ts';
-import { LONGEST_LABEL, parseTimeOrDay } from '../store/validate.ts';
-import { isObject, keepRest, snake, sortFields, spellings } from '../wire.ts';
+import { Id, LATEST, LONGEST_LABEL, Label } from '../store/validate.ts';
+import { isObject, keepRest, sortFields, spellings } from '../wire.ts';
 import type { WireObject } from '../wire.ts';
-import { getSession, listSessions } from './access.ts';
+import { CHANGED_FIELDS, CREATED_FIELDS, getSession, listSessions } from './access.ts';
 import type { SessionPage } from './access.ts';
 import { totals } from './effective.ts';
 import type { SessionFilter } from './filter.ts';
@@ -25,6 +27,13 @@ const KNOWN = spellings(Object.keys(SessionInput.shape), { output: 'assistantOut
 /** Every name the generations of the API have had for where a session stands. */
 const STATUS_SYNONYMS = new Map([['success', 'completed'], ['error', 'failed'], ['running', 'active'], ['canceled', 'cancelled']]);
 const statusNamed = (status: string) => STATUS_SYNONYMS.get(status) ?? status;
+
+/** What the wire takes beside the input; for OpenAPI. */
+const Status = z.enum([...SESSION_STATUSES, ...STATUS_SYNONYMS.keys()]);
+const TOLERATED = { status: Status.nullish(), convoId: Label.or(z.literal('')).nullish(), parentSessionId: Id.or(z.literal('')).nullish() };
+/** Over REST the user may be left out, as SDKs up to 0.3.0 do. */
+const SessionBody = SessionInput.extend({ ...TOLERATED, userId: SessionInput.shape.userId.nullish().describe('External end-user id. Default: `user_id` of the metadata, else `anonymous`.') });
+const PatchBody = SessionPatch.extend(TOLERATED);
 
 function fieldsFromWire(body: WireObject): Record<string, unknown> {
   const { fields, rest } = sortFields(body, KNOWN);
@@ -73,33 +82,40 @@ export function sessionView(session: Read<Session>): WireObject {
   return view;
 }
 
-/** Over REST the user may be left out, as SDKs up to 0.3.0 do. */
-const SessionBody = SessionInput.extend({ userId: SessionInput.shape.userId.nullish().describe('External end-user id. Default: `user_id` of the metadata, else `anonymous`.') });
+/** The answer to a write: the whole session for a key that may read it, else no more than these fields. */
+export function writtenView(scope: Scope, view: WireObject, fields: readonly string[]): WireObject {
+  if (mayRead(scope.caller)) return view;
+  return Object.fromEntries(Object.entries(view).filter(([name]) => fields.includes(name)));
+}
+
 const SessionAnswer = z.looseObject({ id: z.string(), name: z.string(), agentName: z.string(), userId: z.string(), status: z.enum(SESSION_STATUSES), createdAt: z.string() });
+const WrittenSession = z.looseObject({ id: z.string(), status: z.enum(SESSION_STATUSES), createdAt: z.string() }).describe('Without the scope read, no more than id, status, success, times and duration; of a new session also its name, agent and user.');
 const SessionList = z.object({ sessions: z.array(SessionAnswer), hasMore: z.boolean(), nextCursor: z.string().optional() });
+const Time = z.union([z.iso.datetime({ offset: true }), z.iso.date()]);
 const ListQuery = z.object({
   limit: z.number().int().min(1).max(LARGEST_PAGE).default(50),
   cursor: z.string().optional().describe('The nextCursor of the page before.'),
   offset: z.number().int().min(0).max(DEEPEST_OFFSET).default(0).describe('Sessions to skip; a cursor is faster.'),
-  status: z.enum(SESSION_STATUSES).optional(),
+  status: Status.optional(),
   agentName: z.string().optional(),
   userId: z.string().optional(),
   convoId: z.string().optional(),
-  createdAfter: z.iso.datetime().optional(),
-  createdBefore: z.iso.datetime().optional(),
+  createdAfter: Time.optional().describe('A time, or a day: its beginning in UTC.'),
+  createdBefore: Time.optional(),
 });
+const LIST_PARAMETERS = spellings(Object.keys(ListQuery.shape), { agent: 'agentName', user: 'userId' });
 
 export function sessionRoutes(app: FastifyInstance): void {
   app.post(
     '/sessions',
-    { schema: { summary: 'Create a session', body: jsonSchema(SessionBody), response: answers(SessionAnswer, 400, 401, 403, 409, 413, 415, 429, 503) } },
-    async (request) => sessionView(await createSession(request.scope, sessionFromWire(request.body))),
+    { schema: { summary: 'Create a session', body: jsonSchema(SessionBody), response: answers(WrittenSession, 400, 401, 403, 409, 413, 415, 429, 503) } },
+    async ({ scope, body }) => writtenView(scope, sessionView(await createSession(scope, sessionFromWire(body))), CREATED_FIELDS),
   );
 
   app.patch<{ Params: { id: string } }>(
     '/sessions/:id',
-    { schema: { summary: 'Update or complete a session', body: jsonSchema(SessionPatch), response: answers(SessionAnswer, 400, 401, 403, 404, 409, 413, 415, 429, 503) } },
-    async (request) => sessionView(await updateSession(request.scope, request.params.id, patchFromWire(request.body))),
+    { schema: { summary: 'Update or complete a session', body: jsonSchema(PatchBody), response: answers(WrittenSession, 400, 401, 403, 404, 409, 413, 415, 429, 503) } },
+    async ({ scope, params, body }) => writtenView(scope, sessionView(await updateSession(scope, params.id, patchFromWire(body))), CHANGED_FIELDS),
   );
 
   app.get<{ Params: { id: string } }>(
@@ -120,19 +136,18 @@ export function sessionRoutes(app: FastifyInstance): void {
 }
 
 /** Which sessions, and which page of them, a query string asks for; in camelCase or snake_case. */
-export function sessionListParameters(q: WireObject): { filter: SessionFilter; page: SessionPage } {
-  const parameter = (name: string, alias?: string) => textParameter(q[name]) ?? textParameter(q[snake(name)]) ?? (alias ? textParameter(q[alias]) : undefined);
-  const status = parameter('status');
+export function sessionListParameters(query: WireObject): { filter: SessionFilter; page: SessionPage } {
+  const { status, agentName, userId, convoId, createdAfter, createdBefore, limit, offset, cursor } = queryParameters(query, LIST_PARAMETERS);
   return {
     filter: {
       statuses: status === undefined ? undefined : [statusParameter(status)],
-      agentName: parameter('agentName', 'agent'),
-      userId: parameter('userId', 'user'),
-      convoId: parameter('convoId'),
-      createdAfter: timeParameter('createdAfter', parameter('createdAfter')),
-      createdBefore: timeParameter('createdBefore', parameter('createdBefore')),
+      agentName,
+      userId,
+      convoId,
+      createdAfter: timeParameter('createdAfter', createdAfter),
+      createdBefore: timeParameter('createdBefore', createdBefore),
     },
-    page: { limit: countParameter(q['limit'], 'limit', 50, LARGEST_PAGE), offset: countParameter(q['offset'], 'offset', 0, DEEPEST_OFFSET, 0), after: parameter('cursor') },
+    page: { limit: countParameter(limit, 'limit', 50, LARGEST_PAGE), offset: countParameter(offset, 'offset', 0, DEEPEST_OFFSET, 0), after: cursor },
   };
 }
 
@@ -142,9 +157,9 @@ function statusParameter(status: string): string {
   return named;
 }
 
+/** Nothing is older than 1970 here, or younger than the year 9999: a time beyond them bounds as they do. */
 function timeParameter(name: string, value: string | undefined): Date | undefined {
   if (value === undefined) return undefined;
-  const time = parseTimeOrDay(value);
-  if (!time) throw badInput(`${name}: expected a time such as 2025-01-12T10:30:00Z, got "${value.slice(0, 40)}"`);
-  return time;
+  if (!Time.safeParse(value).success) throw badInput(`${name}: expected a time such as 2025-01-12T10:30:00Z, got "${value.slice(0, 40)}"`);
+  return new Date(Math.min(Math.max(Date.parse(value), 0), LATEST));
 }

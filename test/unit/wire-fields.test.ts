@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { AppError } from '../../src/errors.ts';
 import { eventFromWire } from '../../src/event/wire.ts';
-import { bodyObject, countParameter, shown, textParameter } from '../../src/rest/wire.ts';
+import { bodyObject, countParameter, queryParameters, shown } from '../../src/rest/wire.ts';
 import { patchFromWire, sessionFromWire } from '../../src/session/rest.ts';
 import { keepRest, sortFields, spellings } from '../../src/wire.ts';
 
@@ -50,12 +50,13 @@ describe('a body', () => {
 
 describe('a query parameter', () => {
   it('that counts is within its bounds', () => {
-    expect([countParameter(undefined, 'limit', 50, 100), countParameter('', 'limit', 50, 100), countParameter('7', 'limit', 50, 100), countParameter('0', 'offset', 5, 9, 0)]).toEqual([50, 50, 7, 0]);
-    for (const bad of ['0', '101', '-1', '1.5', '1e2', ' 1', 'ten', ['1', '2'], {}, '99999999999999999999']) expect(() => countParameter(bad, 'limit', 50, 100)).toThrow(AppError);
+    expect([countParameter(undefined, 'limit', 50, 100), countParameter('7', 'limit', 50, 100), countParameter('0', 'offset', 5, 9, 0)]).toEqual([50, 7, 0]);
+    for (const bad of ['0', '101', '-1', '1.5', '1e2', ' 1', 'ten', '', '99999999999999999999']) expect(() => countParameter(bad, 'limit', 50, 100)).toThrow(AppError);
   });
 
-  it('that is text is read as it would have been stored', () => {
-    expect([textParameter('a'), textParameter(''), textParameter(['a']), textParameter('a\0')]).toEqual(['a', undefined, undefined, 'a\ufffd']);
+  it('that is text is read under its own name as it would have been stored, and an empty one is absent', () => {
+    expect(queryParameters({ tool_name: 'a\0', tokenCount: '' }, KNOWN)).toEqual({ toolName: 'a\ufffd' });
+    for (const bad of [{ toolname: 'a' }, { toolName: ['a', 'b'] }, { toolName: 'a', tool_name: 'b' }, JSON.parse('{"__proto__":"a"}') as Record<string, string>]) expect(() => queryParameters(bad, KNOWN)).toThrow(AppError);
   });
 });
 
