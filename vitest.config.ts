@@ -55,6 +55,14 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          name: 'torture',
+          include: ['test/torture/**/*.test.ts'],
+          sequence: { groupOrder: 1 }, // after all others: it leaves them no machine
+        },
+      },
+      {
+        extends: true,
+        test: {
           name: 'web',
           include: ['web/test/**/*.test.ts'],
           // As long as the browser's own waits: a page on a busy machine takes its time.

@@ -30,12 +30,13 @@ export interface Postgres extends AsyncDisposable {
 
 const MISSING = 'PostgreSQL is missing: `apt-get install postgresql`, or `npm ci` without --omit=optional for the one from npm.';
 
-export async function startPostgres(): Promise<Postgres | Missing> {
+/** In a temporary folder, or in the one given, which has to be empty. */
+export async function startPostgres(given?: string): Promise<Postgres | Missing> {
   const account = unprivilegedAccount();
   const programs = findPostgres(account);
   if (programs === undefined) return { missing: MISSING };
 
-  const folder = await temporaryFolder('postgres');
+  const folder = given ?? (await temporaryFolder('postgres'));
   try {
     if (account) await chown(folder, account.uid, account.gid);
     await initialize(programs, { folder, account });

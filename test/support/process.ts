@@ -32,12 +32,14 @@ type ServerOptions = {
   cwd?: string;
   /** Arguments after `main.js`. */
   args?: readonly string[];
+  /** Kills it, ready or not. */
+  signal?: AbortSignal;
 };
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 
 /** Resolves at the server's ready line; rejects with what it wrote when it ends before. */
-export async function startServer({ env = {}, cwd, args = [] }: ServerOptions = {}): Promise<ServerProcess> {
+export async function startServer({ env = {}, cwd, args = [], signal }: ServerOptions = {}): Promise<ServerProcess> {
   if (!existsSync(MAIN)) throw new Error('dist/main.js is missing: run `npm run build` first.');
 
   const home = await temporaryFolder('server');
@@ -46,6 +48,7 @@ export async function startServer({ env = {}, cwd, args = [] }: ServerOptions = 
     env: { PATH: process.env['PATH'] ?? '', HOME: home, PORT: '0', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  signal?.addEventListener('abort', () => child.kill('SIGKILL'));
   guard(child, { signal: 'KILL', folder: home });
   const exited = once(child, 'close').then(() => ({ code: child.exitCode, signal: child.signalCode }));
 
