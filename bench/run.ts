@@ -1,5 +1,5 @@
-// `npm run bench -- ingest | fanout | reads | startup | dashboard | precedence | sdk-typescript | python`: see bench/README.md.
-const NAMES = ['ingest', 'fanout', 'reads', 'startup', 'dashboard', 'precedence', 'sdk-typescript', 'python'];
+// `npm run bench -- ingest | fanout | reads | startup | dashboard | precedence | soak | sdk-typescript | python`: see bench/README.md.
+const NAMES = ['ingest', 'fanout', 'reads', 'startup', 'dashboard', 'precedence', 'soak', 'sdk-typescript', 'python'];
 const name = process.argv[2] ?? '';
 if (!NAMES.includes(name)) {
   process.stderr.write(`Which? npm run bench -- ${NAMES.join(' | ')}\n`);
