@@ -1,7 +1,9 @@
+import { getOperationAST } from 'graphql';
 import type { ExecutionArgs, ExecutionResult, GraphQLError, GraphQLSchema, execute } from 'graphql';
 import { createYoga, isAsyncIterable } from 'graphql-yoga';
 import type { Plugin } from 'graphql-yoga';
 import type { Logger } from '../log.ts';
+import { ownTurn } from '../own-turn.ts';
 import type { Scope } from '../scope.ts';
 import { anonymousPlugin } from './anonymous.ts';
 import { createContext } from './context.ts';
@@ -48,6 +50,7 @@ function execution(log: Logger): Plugin<Context> {
     onExecute({ args, executeFn, setExecuteFn }) {
       const run = executeFn as typeof execute;
       setExecuteFn(async (given: ExecutionArgs) => {
+        if (getOperationAST(given.document, given.operationName)?.operation === 'query') await ownTurn();
         try {
           const result = await run(given);
           const again = neverBegan(result) ? withUnfitEventsAsJson(given) : undefined;

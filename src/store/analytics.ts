@@ -1,6 +1,7 @@
 import { DatabaseError } from 'pg';
 import type { Pool, QueryConfig, QueryResult, QueryResultRow } from 'pg';
 import { tooManyReads } from '../errors.ts';
+import { ownTurn } from '../own-turn.ts';
 
 /** Searches and statistics: reads whose time grows with what there is. */
 export type Analytics = {
@@ -43,16 +44,20 @@ export function createAnalytics(pool: Pool): Analytics {
   }
 
   return {
-    query<Row extends QueryResultRow>(question: string | QueryConfig, values?: readonly unknown[]) {
+    async query<Row extends QueryResultRow>(question: string | QueryConfig, values?: readonly unknown[]) {
       const asked: QueryConfig = typeof question === 'string' ? { text: question, values: [...(values ?? [])] } : question;
       const key = JSON.stringify([asked.text, asked.values]);
       let answer = waiting.get(key);
       if (!answer) {
-        if (waiting.size >= MOST_WAITING) return Promise.reject(tooManyReads());
+        if (waiting.size >= MOST_WAITING) throw tooManyReads();
         answer = ask(key, asked);
         waiting.set(key, answer);
       }
-      return answer as Promise<QueryResult<Row>>;
+      try {
+        return (await answer) as QueryResult<Row>;
+      } finally {
+        await ownTurn();
+      }
     },
   };
 }

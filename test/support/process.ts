@@ -34,16 +34,19 @@ type ServerOptions = {
   args?: readonly string[];
   /** Kills it, ready or not. */
   signal?: AbortSignal;
+  /** A command that becomes another one, put before the server's. */
+  through?: readonly string[];
 };
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 
 /** Resolves at the server's ready line; rejects with what it wrote when it ends before. */
-export async function startServer({ env = {}, cwd, args = [], signal }: ServerOptions = {}): Promise<ServerProcess> {
+export async function startServer({ env = {}, cwd, args = [], signal, through = [] }: ServerOptions = {}): Promise<ServerProcess> {
   if (!existsSync(MAIN)) throw new Error('dist/main.js is missing: run `npm run build` first.');
 
   const home = await temporaryFolder('server');
-  const child = spawn(process.execPath, [MAIN, ...args], {
+  const [command, ...rest] = [...through, process.execPath, MAIN, ...args];
+  const child = spawn(command!, rest, {
     cwd: cwd ?? home,
     env: { PATH: process.env['PATH'] ?? '', HOME: home, PORT: '0', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
