@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startApp } from './support/app.ts';
 import type { TestApp } from './support/app.ts';
+import { statementsOf } from './support/queries.ts';
 
 let server: TestApp;
 beforeAll(async () => {
@@ -13,6 +14,18 @@ it('says that it is alive and ready, without a key', async () => {
   const ready = await fetch(`${server.url}/readyz`);
   expect(ready.status).toBe(200);
   expect(await ready.json()).toEqual({ status: 'ready', database: 'up', bus: 'up' });
+});
+
+it('asks the database once for all who want to know at the same time, also while it does not answer', async () => {
+  const { pool } = server.resources;
+  const held = await Promise.all(Array.from({ length: pool.options.max }, () => pool.connect()));
+  const statements = await statementsOf(pool, async () => {
+    const answers = await Promise.all(Array.from({ length: 20 }, () => fetch(`${server.url}/readyz`)));
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([503]));
+  });
+  for (const client of held) client.release();
+  expect(statements.map(({ text }) => text).filter((text) => text === 'SELECT 1')).toHaveLength(1);
+  await expect.poll(async () => (await fetch(`${server.url}/readyz`)).status).toBe(200);
 });
 
 it('counts requests and flushes for Prometheus', async () => {

@@ -12,11 +12,14 @@ const PATIENCE_MS = 2_000;
 export function healthRoutes(app: FastifyInstance, using: { pool: Pool; bus: Bus; writer: Writer; hub: Hub; metrics: Metrics; stopping: () => boolean }): void {
   const { pool, bus, writer, hub, metrics, stopping } = using;
 
+  let query: Promise<unknown> | undefined;
+
+  /** Everyone who asks at once shares one query: whoever has no key cannot fill the pool by asking. */
   async function databaseAnswers() {
     const late = Symbol('late');
     let timer: NodeJS.Timeout | undefined;
     try {
-      const query = pool.query('SELECT 1');
+      query ??= pool.query('SELECT 1').finally(() => (query = undefined));
       query.catch(() => undefined); // may fail after we stopped waiting
       const answer = await Promise.race([query, new Promise((resolve) => (timer = setTimeout(resolve, PATIENCE_MS, late)))]);
       return answer !== late;
