@@ -151,6 +151,16 @@ describe('a connection', () => {
   });
 });
 
+it.each([
+  ['1002 for a frame that is not masked', 1002, Buffer.from([0x81, 0])],
+  ['1002 for a frame of no known kind', 1002, Buffer.from([0x83, 0x80, 0, 0, 0, 0])],
+  ['1007 for text that is not UTF-8', 1007, Buffer.from([0x81, 0x81, 0, 0, 0, 0, 0xff])],
+])('a connection that is no WebSocket is closed with %s', async (_what, code, bytes) => {
+  const socket = await openRawWebSocket(server.url);
+  socket.connection.write(bytes);
+  expect(await socket.ended).toBe(code);
+});
+
 describe('operations over the socket', () => {
   it('run queries and mutations, and subscriptions until they are completed', async () => {
     const tenant = await server.tenant();
