@@ -99,36 +99,38 @@ export function Chart({ title, times, series, format, axisFormat = format, total
       <figcaption>
         <h2>{title}</h2>
         <span className="muted">{at === undefined ? total : timeFormat(at)}</span>
-        <span className="chart-legend">
-          {series.map(({ name, color, values }) => {
-            const value = pointed === null ? null : values[pointed];
-            return (
-              <span key={name}>
-                <i style={{ background: `var(${color})` }} /> {name}
-                {value != null && <b> {format(value)}</b>}
-              </span>
-            );
-          })}
-        </span>
       </figcaption>
       <div ref={box} className="chart-box" aria-hidden />
-      <table className="visually-hidden">
-        <caption>{title}</caption>
-        <tbody>
-          {times.map((time, index) =>
-            series.some(({ values }) => values[index]) ? (
-              <tr key={time}>
-                <th scope="row">{timeFormat(time)}</th>
-                {series.map(({ name, values }) => (
-                  <td key={name}>
-                    {name}: {values[index] == null ? 'none' : format(values[index])}
-                  </td>
-                ))}
-              </tr>
-            ) : null,
-          )}
-        </tbody>
-      </table>
+      <div className="chart-legend">
+        {series.map(({ name, color, values }) => {
+          const value = pointed === null ? null : values[pointed];
+          return (
+            <span key={name}>
+              <i style={{ background: `var(${color})` }} /> {name} <b>{value != null && format(value)}</b>
+            </span>
+          );
+        })}
+      </div>
+      {/* Within a box: a table itself takes the room that it needs, seen or not. */}
+      <div className="visually-hidden">
+        <table>
+          <caption>{title}</caption>
+          <tbody>
+            {times.map((time, index) =>
+              series.some(({ values }) => values[index]) ? (
+                <tr key={time}>
+                  <th scope="row">{timeFormat(time)}</th>
+                  {series.map(({ name, values }) => (
+                    <td key={name}>
+                      {name}: {values[index] == null ? 'none' : format(values[index])}
+                    </td>
+                  ))}
+                </tr>
+              ) : null,
+            )}
+          </tbody>
+        </table>
+      </div>
     </figure>
   );
 }

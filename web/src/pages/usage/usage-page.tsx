@@ -1,4 +1,5 @@
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
+import type { ResultOf } from 'gql.tada';
 import { graphql } from '../../api/graphql.ts';
 import { request } from '../../api/request.ts';
 import { Fault } from '../../shell/faults.tsx';
@@ -10,6 +11,7 @@ import { Text } from '../../ui/text.tsx';
 import { bucketTime, tickTime } from '../bucket-time.ts';
 import { RangeSelect } from '../range-select.tsx';
 import { RANGES, rangeUpTo } from '../range.ts';
+import type { RangeName } from '../range.ts';
 import { useLiveQuery } from '../use-live-query.ts';
 
 const USAGE = graphql(`
@@ -88,7 +90,6 @@ export function UsagePage() {
   const named = { timeFormat: bucketTime(range), tickFormat: tickTime(range) };
   const totals = data?.metrics.totals;
   const models = data?.modelStats ?? [];
-  const empty = data ? 'Nothing in this time.' : '';
   return (
     <div className="page" aria-busy={!data && !error}>
       <div className="page-head">
@@ -109,33 +110,43 @@ export function UsagePage() {
             { name: 'Written', color: '--written-bar', values: buckets.map(({ completionTokens }) => completionTokens) },
           ]}
         />
-        {models.length > 0 && (
-          <Chart
-            title="Cost of LLM calls by model"
-            times={models[0]!.buckets.map(({ start }) => Date.parse(start))}
-            {...named}
-            format={money}
-            axisFormat={dollars}
-            series={models.slice(0, COLOURS.length).map((model, index) => ({ name: plainly(model.model ?? 'unnamed').slice(0, 60), color: COLOURS[index]!, values: model.buckets.map(({ cost }) => cost) }))}
-          />
-        )}
       </div>
+      <Chart
+        title="Cost of LLM calls by model"
+        total={data && models.length === 0 ? 'none in this time' : undefined}
+        times={(models[0]?.buckets ?? buckets).map(({ start }) => Date.parse(start))}
+        {...named}
+        format={money}
+        axisFormat={dollars}
+        series={models.slice(0, COLOURS.length).map((model, index) => ({ name: plainly(model.model ?? 'unnamed').slice(0, 60), color: COLOURS[index]!, values: model.buckets.map(({ cost }) => cost) }))}
+      />
+      {/* Not before there is something to show: a table that grew would push those below it away. */}
+      {data && <Tables data={data} range={range} />}
+    </div>
+  );
+}
+
+const EMPTY = 'Nothing in this time.';
+
+function Tables({ data, range }: { data: ResultOf<typeof USAGE>; range: RangeName }) {
+  return (
+    <>
+      <TablePanel title="By model" columns={MODEL_COLUMNS} empty={EMPTY}>
+        {data.modelStats.map((model) => (
+          <tr key={model.model}>
+            <th scope="row"><Text>{model.model ?? 'unnamed'}</Text></th>
+            <td className="number">{count(model.calls)}</td>
+            <td className="number" title={count(model.promptTokens)}>{short(model.promptTokens)}</td>
+            <td className="number" title={count(model.completionTokens)}>{short(model.completionTokens)}</td>
+            <td className="number">{money(model.cost)}</td>
+            <td className="number">{duration(model.durationMs?.p50)}</td>
+            <td className="number">{share(model.errorRate)}</td>
+          </tr>
+        ))}
+      </TablePanel>
       <div className="grid">
-        <TablePanel title="By model" columns={MODEL_COLUMNS} empty={empty}>
-          {models.map((model) => (
-            <tr key={model.model}>
-              <th scope="row"><Text>{model.model ?? 'unnamed'}</Text></th>
-              <td className="number">{count(model.calls)}</td>
-              <td className="number" title={count(model.promptTokens)}>{short(model.promptTokens)}</td>
-              <td className="number" title={count(model.completionTokens)}>{short(model.completionTokens)}</td>
-              <td className="number">{money(model.cost)}</td>
-              <td className="number">{duration(model.durationMs?.p50)}</td>
-              <td className="number">{share(model.errorRate)}</td>
-            </tr>
-          ))}
-        </TablePanel>
-        <TablePanel title="By agent" columns={AGENT_COLUMNS} empty={empty}>
-          {(data?.metrics.groups ?? []).map((agent) => (
+        <TablePanel title="By agent" columns={AGENT_COLUMNS} empty={EMPTY}>
+          {data.metrics.groups.map((agent) => (
             <tr key={agent.key}>
               <th scope="row"><Link to="/sessions" search={{ agent: agent.key, range, sort: 'cost' }}><Text>{agent.key}</Text></Link></th>
               <td className="number">{count(agent.runs)}</td>
@@ -146,17 +157,17 @@ export function UsagePage() {
             </tr>
           ))}
         </TablePanel>
-        <TablePanel title="Dearest sessions" aside={<Link to="/sessions" search={{ sort: 'cost', range }}>All, by cost</Link>} columns={SESSION_COLUMNS} empty={empty}>
-          {(data?.sessions.edges ?? []).map(({ node }) => (
+        <TablePanel title="Dearest sessions" aside={<Link to="/sessions" search={{ sort: 'cost', range }}>All, by cost</Link>} columns={SESSION_COLUMNS} empty={EMPTY}>
+          {data.sessions.edges.map(({ node }) => (
             <tr key={node.id}>
               <th scope="row"><Link to="/sessions/$id" params={{ id: node.id }} search={{}}><Text limit={60}>{node.name}</Text></Link></th>
-              <td><Text>{node.agentName}</Text></td>
+              <td><Text limit={60}>{node.agentName}</Text></td>
               <td className="number">{short(node.totalTokens)}</td>
               <td className="number">{money(node.estimatedCost)}</td>
             </tr>
           ))}
         </TablePanel>
       </div>
-    </div>
+    </>
   );
 }
