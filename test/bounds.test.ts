@@ -205,6 +205,14 @@ describe('the bound is that of the whole answer', () => {
     }
   });
 
+  it('where tools or models have long names: their first 500 characters tell them apart', async () => {
+    const tenant = await server.tenant();
+    const sessionId = await tenant.session();
+    for (const name of ['a', 'b', 'b'].map((letter) => letter.repeat(200_000))) await batch(tenant, [event(sessionId, { toolName: name }), { sessionId, eventType: 'llm_call', model: name }]);
+    const answer = await tenant.run<Record<'toolStats' | 'modelStats', { name: string; calls: number }[]>>('{ toolStats { name: toolName calls } modelStats(first: 5) { name: model calls buckets { start } } }');
+    for (const stats of [answer.toolStats, answer.modelStats]) expect(stats).toMatchObject([{ name: 'b'.repeat(500), calls: 2 }, { name: 'a'.repeat(500), calls: 1 }]);
+  });
+
   it('and a list that asks for no payload never ends early, nor reads one', async () => {
     const tenant = await server.tenant();
     await heavySessions(tenant, 8, { id: undefined });

@@ -211,7 +211,7 @@ builder.prismaObjectField(Session, 'events', (t) =>
         return connectionOf(events, page, (event) => formatCursor(event.position));
       },
     },
-    { name: 'EventConnection', description: 'A page of events.' },
+    { name: 'EventConnection', description: 'A page of events; fewer than asked for where their payloads are large.' },
     { name: 'EventEdge', description: 'An event on a page.' },
   ),
 );
@@ -227,7 +227,7 @@ const IssueType = builder.objectRef<Issue>('Issue').implement({
 const RecordError = builder.objectRef<Pick<AppError, 'message' | 'issues'> & { code: string }>('RecordError').implement({
   description: 'Why an item was not stored.',
   fields: (t) => ({
-    code: t.exposeString('code', { description: 'As in extensions.code: BAD_USER_INPUT, NOT_FOUND, CONFLICT, OVERLOADED, INTERNAL_SERVER_ERROR.' }),
+    code: t.exposeString('code', { description: 'As in extensions.code: BAD_USER_INPUT, TOO_LARGE, NOT_FOUND, CONFLICT, OVERLOADED, INTERNAL_SERVER_ERROR.' }),
     message: t.exposeString('message', { description: 'What was expected, what came, what to do.' }),
     issues: t.field({ type: [IssueType], description: 'Each fault of the item, where its fields are at fault; else empty.', resolve: ({ issues }) => [...issues] }),
   }),

@@ -50,7 +50,7 @@ const BatchAnswer = z.object({
 const EventPage = z.object({ events: z.array(z.looseObject({})), hasMore: z.boolean(), nextCursor: z.string().optional() });
 
 const PageQuery = z.object({
-  limit: z.number().int().min(1).max(LARGEST_PAGE).default(100),
+  limit: z.number().int().min(1).max(LARGEST_PAGE).default(100).describe('At most; there are fewer where their payloads are large.'),
   after: z.string().regex(/^(\d{1,15}|[0-8]\d{15})$/).optional().describe('The nextCursor of the page before.'),
   type: z.enum([...EVENT_TYPES, ...LEGACY_TYPES.keys()]).optional().describe('Events whose eventType is answered as this; an LLM call that was sent as a tool call is answered as tool_call.'),
 });

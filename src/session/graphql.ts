@@ -160,7 +160,7 @@ builder.queryField('session', (t) =>
 );
 
 export const SessionConnection = builder.connectionObject(
-  { type: Session, name: 'SessionConnection', description: 'A page of sessions.' },
+  { type: Session, name: 'SessionConnection', description: 'A page of sessions; fewer than asked for where their payloads are large.' },
   { name: 'SessionEdge', description: 'A session on a page.' },
 );
 

@@ -93,9 +93,9 @@ const WrittenSession = z.looseObject({ id: z.string(), status: z.enum(SESSION_ST
 const SessionList = z.object({ sessions: z.array(SessionAnswer), hasMore: z.boolean(), nextCursor: z.string().optional() });
 const Time = z.union([z.iso.datetime({ offset: true }), z.iso.date()]);
 const ListQuery = z.object({
-  limit: z.number().int().min(1).max(LARGEST_PAGE).default(50),
+  limit: z.number().int().min(1).max(LARGEST_PAGE).default(50).describe('At most; there are fewer where their payloads are large.'),
   cursor: z.string().optional().describe('The nextCursor of the page before.'),
-  offset: z.number().int().min(0).max(DEEPEST_OFFSET).default(0).describe('Sessions to skip; a cursor is faster.'),
+  offset: z.number().int().min(0).max(DEEPEST_OFFSET).default(0).describe('Sessions to skip: as many as came before, which may be fewer than were asked for. A cursor is faster.'),
   status: Status.optional(),
   agentName: z.string().optional(),
   userId: z.string().optional(),

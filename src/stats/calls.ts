@@ -1,6 +1,7 @@
 import { assertMay } from '../auth/authorize.ts';
 import type { Scope } from '../scope.ts';
 import { parameters } from '../store/parameters.ts';
+import { LONGEST_LABEL } from '../store/validate.ts';
 import { assertGroups, bucketStarts, checkedRange } from './bounds.ts';
 import type { Interval, TimeRange } from './bounds.ts';
 import { bucketOf, CALL_COLUMNS, CALL_FIGURES, inRange, rollUp, toSeries } from './sql.ts';
@@ -16,7 +17,7 @@ type CallQuestion = {
 
 const NO_CALLS: CallFigures = { calls: 0, errors: 0, cost: 0, promptTokens: 0, completionTokens: 0, totalTokens: 0, durationMs: null, lastUsedAt: null };
 
-/** Figures of tool calls by tool, most called first. The key is null for calls that came without a name. */
+/** Figures of tool calls by tool, most called first. The key is null for calls that came without a name; long names are one where they begin alike. */
 export const toolStats = (scope: Scope, question: CallQuestion) => callStats(scope, 'tool_call', 'e.tool_name', question);
 
 /** Figures of LLM calls by model, most called first. The key is null for calls that came without a model. */
@@ -30,7 +31,7 @@ async function callStats(scope: Scope, eventType: string, column: string, { rang
 
   const sql = parameters();
   const calls = `WITH call AS MATERIALIZED (
-      SELECT ${CALL_COLUMNS}, coalesce(${column}, '') AS key${interval ? `, ${bucketOf('e.created_at', interval)} AS bucket` : ''}
+      SELECT ${CALL_COLUMNS}, left(coalesce(${column}, ''), ${LONGEST_LABEL}) AS key${interval ? `, ${bucketOf('e.created_at', interval)} AS bucket` : ''}
       FROM event e
       WHERE e.project_id = ${sql.bind(projectId)} AND ${inRange('e', range, sql)} AND e.event_type = '${eventType}'
     )`;

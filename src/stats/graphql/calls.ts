@@ -22,7 +22,7 @@ const CallStats = builder.interfaceRef<CallFigures>('CallStats').implement({
 const ToolStats = builder.objectRef<CallFigures & { key: string | null }>('ToolStats').implement({
   interfaces: [CallStats],
   description: 'Figures of the calls of one tool.',
-  fields: (t) => ({ toolName: t.exposeString('key', { nullable: true, description: 'Which tool; null: calls that came without a name.' }) }),
+  fields: (t) => ({ toolName: t.exposeString('key', { nullable: true, description: 'Which tool, by the first 500 characters of its name; null: calls that came without one.' }) }),
 });
 
 const CallBucket = builder.objectRef<Series<CallFigures>['buckets'][number]>('CallBucket').implement({
@@ -35,7 +35,7 @@ const ModelStats = builder.objectRef<CallFigures & Pick<Series<CallFigures>, 'ke
   interfaces: [CallStats],
   description: 'Figures of the calls of one language model.',
   fields: (t) => ({
-    model: t.exposeString('key', { nullable: true, description: 'Which model; null: calls that came without one.' }),
+    model: t.exposeString('key', { nullable: true, description: 'Which model, by the first 500 characters of its name; null: calls that came without one.' }),
     buckets: t.expose('buckets', { type: [CallBucket], description: 'Over time, oldest first and without gaps.' }),
   }),
 });
