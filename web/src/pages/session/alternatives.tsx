@@ -1,6 +1,7 @@
 import { Check } from 'lucide-react';
 import { JsonView } from '../../ui/json-view.tsx';
 import { Payload } from '../../ui/payload.tsx';
+import { plainly } from '../../ui/plain-text.ts';
 import { Text } from '../../ui/text.tsx';
 
 /** What a decision weighed, with all that was said of each alternative, and which of them it took. */
@@ -55,10 +56,10 @@ function OptionView({ option: { title, score, fields }, isChosen }: { option: Op
         <dl className="option-fields">
           {fields.map(([name, value]) => (
             <div key={name}>
-              <dt>
+              <dt className={isLarge(value) ? 'visually-hidden' : undefined}>
                 <Text limit={80}>{name}</Text>
               </dt>
-              <dd>{isLarge(value) ? <JsonView label="More" value={value} /> : <Text>{String(value)}</Text>}</dd>
+              <dd>{isLarge(value) ? <JsonView label={plainly(name).slice(0, 80)} value={value} /> : <Text>{String(value)}</Text>}</dd>
             </div>
           ))}
         </dl>
