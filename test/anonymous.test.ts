@@ -87,7 +87,7 @@ describe('GraphQL without a key', () => {
     ['does not exist, so it is not validated', '{ nothing }'],
     ['asks for the schema beside something else', '{ __schema { queryType { name } } viewer { keyId } }'],
     ['asks for it under 48 other names', `{ ${Array.from({ length: 48 }, (_, i) => `a${i}: __schema { types { name fields { name } } }`).join(' ')} }`],
-    ['asks for it twice over in a fragment', 'query { ...F } fragment F on Query { __schema { queryType { name } } }'],
+    ['asks for it in a fragment', 'query { ...F } fragment F on Query { __schema { queryType { name } } }'],
     ['is longer than any question for the schema', `{ __schema { types { ${'name '.repeat(1_000)} } } }`],
     ['writes', 'mutation { createSession(input: { name: "n", agentName: "a", userId: "u" }) { id } }'],
     ['subscribes', 'subscription { events { cursor } }'],
@@ -122,7 +122,7 @@ describe('keys that are guessed', () => {
   const from = (address: string) => ({ 'x-forwarded-for': address });
   const guess = (n: number) => `sentrial_live_guess_${n}`;
 
-  it('are answered with 429 after sixty in a minute, at every door, while good keys of the same address go on', async () => {
+  it('are answered with 429 after sixty in a minute, at every API, while good keys of the same address go on', async () => {
     await using guessed = await startApp();
     const [used, fresh] = [await guessed.tenant(), await guessed.tenant()];
     expect(await status(guessed.url, used.key)).toBe(200);

@@ -6,7 +6,7 @@ import { startApp } from './support/app.ts';
 import type { TestApp } from './support/app.ts';
 import type { GraphqlAnswer, Tenant } from './support/tenant.ts';
 
-// What is true of HTTP, whichever door a request goes to.
+// What is true of HTTP, whichever API a request goes to.
 
 let server: TestApp;
 let tenant: Tenant;
@@ -56,7 +56,7 @@ describe('405', () => {
     }
   });
 
-  it('has the form of its door', async () => {
+  it('has the form of its API', async () => {
     const body = async (path: string) => (await fetch(server.url + path, { method: 'PUT', headers: { authorization: `Bearer ${tenant.key}` } })).json() as Promise<unknown>;
     expect(await body('/api/sdk/events')).toEqual({ error: 'Method Not Allowed', message: expect.any(String) as string });
     expect(await body('/v1/sessions')).toEqual({ error: { code: 'method_not_allowed', message: expect.any(String) as string } });

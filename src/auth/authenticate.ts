@@ -13,7 +13,7 @@ export const KEY_COOKIE = 'sentrial_api_key';
 const BAD_KEYS_PER_MINUTE = 60;
 
 /** What is looked at of a request: Fastify's has both. */
-type Sender = { headers: IncomingHttpHeaders; ip: string };
+type Sender = { headers: IncomingHttpHeaders; ip: string | undefined };
 
 export type Authenticator = {
   /**

@@ -16,6 +16,12 @@ describe('an address', () => {
     expect(limit.wait('203.0.113.7')).toBe(0);
   });
 
+  it('is one for all who hung up before it was asked for', () => {
+    const limit = createAddressLimit(1);
+    limit.count(undefined);
+    expect([limit.wait(undefined), limit.wait('::1')]).toEqual([60, 0]);
+  });
+
   it('is one of IPv4, and half of one of IPv6', () => {
     expect(['203.0.113.7', '::ffff:203.0.113.7', '::1', '2001:db8::1', '2001:db8:0:0:ffff::2', '2001:db8:1:2:3:4:5:6', '1::2:3:4:5:6:7', 'fe80::1'].map(networkOf)).toEqual([
       '203.0.113.7', '::ffff:203.0.113.7', '0:0:0:0', '2001:db8:0:0', '2001:db8:0:0', '2001:db8:1:2', '1:0:2:3', 'fe80:0:0:0',
