@@ -6,7 +6,7 @@ it('a session goes with all of its events, however many, and nothing else goes',
   const tenant = await server.tenant();
   const [large, kept] = [await tenant.session(), await tenant.session()];
   const event = await tenant.event(kept);
-  await server.resources.pool.query(
+  await server.resources.controlPool.query(
     `INSERT INTO event (project_id, position, id, session_id, event_type, created_at, bytes, replaced)
      SELECT $1, 1000 + n, 'e' || n, $2, 'tool_call', now(), 100, false FROM generate_series(1, 12000) n`,
     [tenant.projectId, large],

@@ -77,7 +77,7 @@ describe('sessions are found', () => {
 
   it('by one index each, also among many', async () => {
     const tenant = await server.tenant();
-    const { pool } = server.resources;
+    const { controlPool: pool } = server.resources;
     await pool.query(
       `INSERT INTO session (project_id, id, position, name, agent_name, user_id, status, created_at, updated_at, metadata)
        SELECT $1, 'many-' || n, n, 'session number ' || n, 'a', 'u', 'completed', now(), now(), jsonb_build_object('n', n) FROM generate_series(1, 3000) AS n`,

@@ -409,12 +409,12 @@ it('asks the database once for each figure, however many agents, days and conver
   await history(tenant);
   await tenant.run(DASHBOARD, { range: THREE_DAYS });
   for (let index = 0; index < 10; index += 1) await sessionAt(tenant, '2025-03-02T00:00:00Z', { agentName: `agent ${index}`, convoId: `talk ${index}` });
-  const statements = onTheLog(await statementsOf(server.resources.pool, () => tenant.run(DASHBOARD, { range: THREE_DAYS })));
+  const statements = onTheLog(await statementsOf(server.app.services.analytics, () => tenant.run(DASHBOARD, { range: THREE_DAYS })));
   expect(statements).toHaveLength(8);
 });
 
 it('reads along indexes, not through whole tables', async () => {
-  const { pool } = server.resources;
+  const { controlPool: pool } = server.resources;
   const tenant = await server.tenant();
   await history(tenant);
   // Twenty projects of a thousand sessions and events over 200 days; the tenant's own among them.
@@ -432,7 +432,7 @@ it('reads along indexes, not through whole tables', async () => {
   );
   await pool.query('ANALYZE session');
   await pool.query('ANALYZE event');
-  const statements = onTheLog(await statementsOf(pool, () => tenant.run(DASHBOARD, { range: THREE_DAYS })));
+  const statements = onTheLog(await statementsOf(server.app.services.analytics, () => tenant.run(DASHBOARD, { range: THREE_DAYS })));
   expect(statements).toHaveLength(8);
   for (const { text, values } of statements) {
     const { rows } = await pool.query<{ 'QUERY PLAN': unknown }>(`EXPLAIN (FORMAT JSON) ${text}`, values);

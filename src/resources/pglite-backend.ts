@@ -81,7 +81,7 @@ export class PgliteBackend implements Exchange {
       send: (bytes, settled) => this.#post({ kind: 'request', connection, bytes, settled }, [bytes.buffer]),
       hangUp: () => {
         this.#streams.delete(connection);
-        this.#interrupt?.raise(connection); // nobody waits for the answer any more
+        this.#interrupt?.giveUp(connection); // nobody waits for the answer any more
         this.#post({ kind: 'hang up', connection });
       },
     };

@@ -1,7 +1,7 @@
 import { PGlite } from '@electric-sql/pglite';
 import { pg_trgm } from '@electric-sql/pglite/contrib/pg_trgm';
 import { DurableFS, durableStartParams } from './durable-fs.ts';
-import { Interrupt } from './pglite-interrupt.ts';
+import { Interrupt, newState } from './pglite-interrupt.ts';
 import { errorText, frames, simpleQuery, syncMessage, textColumns } from './wire-messages.ts';
 
 const KEPT_LINES = 10;
@@ -52,7 +52,7 @@ export class PgliteSession {
     const { wasmMemory, _QueryCancelPending, _InterruptPending } = this.#db.Module as unknown as Internals;
     if (!(wasmMemory.buffer instanceof SharedArrayBuffer)) throw new Error("PGlite's memory is not shared");
     return new Interrupt({
-      state: new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT),
+      state: newState(),
       memory: wasmMemory.buffer,
       queryCancelPending: _QueryCancelPending,
       interruptPending: _InterruptPending,
