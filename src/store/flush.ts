@@ -7,6 +7,8 @@ import type { JsonRow } from './records.ts';
 export type Sent = Change & {
   /** An earlier attempt failed, and nobody knows whether it committed: the event is looked for before it is written. */
   recheck?: boolean;
+  /** It was in a transaction that committed, or got no answer: what fails later does not say that it is not stored. */
+  perhapsStored?: boolean;
 };
 
 export type Written = {
@@ -107,7 +109,9 @@ export async function flush<Item extends Sent>(pool: Pool, items: readonly Item[
       continue;
     }
     const blocked = missing.size + taken.size > 0;
-    transactions.push(blocked ? sessions : [...sessions, ...events, ...updates]);
+    const committed = blocked ? sessions : [...sessions, ...events, ...updates];
+    for (const item of committed) item.perhapsStored = true;
+    transactions.push(committed);
     if (!blocked) break;
     sessions = [];
     events = events.filter((item) => {

@@ -152,6 +152,7 @@ export function createWriter(options: {
         const fault = classify(error);
         if (fault === 'refused' && items.length > 1) return [...(await writeAll(items.slice(0, items.length >> 1), wait)), ...(await writeAll(items.slice(items.length >> 1), wait))];
         if (fault === 'refused') return refuse(items[0]!, error);
+        for (const item of items) item.perhapsStored = true;
         metrics.databaseUp.set(0);
         items.filter((item) => !unsettled.has(item)).forEach(release);
         items = items.filter((item) => unsettled.has(item));
@@ -167,7 +168,8 @@ export function createWriter(options: {
 
   function refuse(item: Item, error: unknown): [] {
     log.error({ err: error, kind: item.kind }, 'the database refused a change');
-    settle(item, { outcome: 'failed', error: new AppError('INTERNAL_SERVER_ERROR', 'This item could not be stored', { cause: error }) });
+    const told = item.perhapsStored ? databaseUnavailable() : new AppError('INTERNAL_SERVER_ERROR', 'This item could not be stored', { cause: error });
+    settle(item, { outcome: 'failed', error: told });
     release(item);
     return [];
   }
