@@ -27,8 +27,9 @@ export type RedisConnections = { publisher: Redis | Cluster; subscriber: Redis |
 export function connectRedis(url: string): RedisConnections {
   const urls = url.split(',');
   const make = (name: string) => {
-    // Commands are refused while disconnected (the bus is best effort), and connecting is tried again for ever.
-    const options = { connectionName: `sentrial-${name}`, enableOfflineQueue: false, maxRetriesPerRequest: 1, lazyConnect: true, commandTimeout: name === 'publisher' ? PUBLISHER_PATIENCE_MS : SUBSCRIBER_PATIENCE_MS };
+    // Commands are refused while disconnected (the bus is best effort), and connecting is tried again for ever. What was
+    // subscribed is subscribed again by the bus: ioredis would leave a failure of that unhandled, which ends the process.
+    const options = { connectionName: `sentrial-${name}`, enableOfflineQueue: false, maxRetriesPerRequest: 1, lazyConnect: true, autoResubscribe: false, commandTimeout: name === 'publisher' ? PUBLISHER_PATIENCE_MS : SUBSCRIBER_PATIENCE_MS };
     const pause = (attempt: number) => Math.min(attempt * 50, 1_000);
     return urls.length > 1
       ? new Cluster(urls, { lazyConnect: true, enableOfflineQueue: false, clusterRetryStrategy: pause, shardedSubscribers: name === 'subscriber', redisOptions: options })
