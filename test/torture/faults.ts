@@ -14,6 +14,9 @@ const LONGEST_CALM_MS = 4_000;
 const MOST_WORK = 60;
 const WORK_WITHIN_MS = 15_000;
 
+/** Said of a fault that found nothing to be done to: what it would have killed had ended. */
+export const NOT_INJECTED = 'could not be injected';
+
 export type Injected = { name: string; at: number; did: string };
 
 /** Every lane, each with the faults that this world can have; of these names only, where some are given. */
@@ -41,7 +44,11 @@ export async function injectFaults(scene: Scene, using: { random: Random; only: 
         await scene.model.acknowledges(work, WORK_WITHIN_MS);
         const at = Date.now();
         if (at > until) return;
-        tell({ name: fault.name, at, did: await fault.inject(scene, stream.fork(n)) });
+        try {
+          tell({ name: fault.name, at, did: await fault.inject(scene, stream.fork(n)) });
+        } catch (error) {
+          tell({ name: NOT_INJECTED, at, did: `${fault.name} ${NOT_INJECTED}: ${String(error)}` });
+        }
       }
     }),
   );

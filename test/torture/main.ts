@@ -1,6 +1,7 @@
 // npm run torture -- --seed 1 --minutes 5 --backend postgres: real servers, real clients, and faults by a seed.
 import { parseArgs } from 'node:util';
 import { BREACHES } from './breaches.ts';
+import { NOT_INJECTED } from './faults.ts';
 import { torture } from './run.ts';
 import type { Report } from './run.ts';
 import type { Backend } from './world.ts';
@@ -29,7 +30,8 @@ const say = (line = '') => process.stdout.write(`${line}\n`);
 function summarise({ breaches, faults, figures, errors }: Report): void {
   say();
   for (const [name, count] of [...faults].sort()) say(`${name.padEnd(44)} ${String(count).padStart(8)}`);
-  say(`${'faults'.padEnd(44)} ${String([...faults.values()].reduce((sum, count) => sum + count, 0)).padStart(8)}`);
+  const total = [...faults].reduce((sum, [name, count]) => sum + (name === NOT_INJECTED ? 0 : count), 0);
+  say(`${'faults'.padEnd(44)} ${String(total).padStart(8)}`);
   say();
   for (const [name, figure] of Object.entries(figures)) say(`${name.padEnd(44)} ${String(figure).padStart(8)}`);
   say();
