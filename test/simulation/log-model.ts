@@ -89,12 +89,12 @@ export class LogModel {
     call.updates.forEach((sent, i) => {
       const { project_id: projectId, session_id: id, key, fingerprint } = sent;
       const was = sessionNow(projectId, id);
-      const answer = (outcome: string, position: unknown, found: JsonRow | null) => results.push(['update', projectId, String(i + 1), outcome, position === null ? null : String(position), found]);
+      const answer = (outcome: string, position: number | null, found: JsonRow | null) => results.push(['update', projectId, String(i + 1), outcome, position === null ? null : String(position), found]);
       if (!was) return answer('no_session', null, null);
       const before = key && (applied.get(keyOf(projectId, key)) ?? this.projects.get(projectId)!.updates.get(key));
-      if (before) return answer(before === fingerprint ? 'duplicate' : 'conflict', was['position'], shown(was));
+      if (before) return answer(before === fingerprint ? 'duplicate' : 'conflict', Number(was['position']), shown(was));
       const grown = updated(was, sent, call.limits);
-      if ('tooLarge' in grown) return answer('too_large', was['position'], grown.tooLarge);
+      if ('tooLarge' in grown) return answer('too_large', Number(was['position']), grown.tooLarge);
       if (key) applied.set(keyOf(projectId, key), fingerprint!);
       const session = { ...grown.session, position: positionIn(projectId) };
       change(projectId, id, session, sent);
@@ -270,7 +270,7 @@ type Count = keyof typeof COUNTS;
 const latest = (one: unknown, other: string) => (one != null && Date.parse(one as string) > Date.parse(other) ? one : other);
 
 function withEvents(was: JsonRow, rollup: Rollup, position: number): JsonRow {
-  const counted = Object.entries(COUNTS).map(([count, column]) => [column, Number(was[column] ?? 0) + Number(rollup[count as Count])]);
+  const counted = Object.entries(COUNTS).map(([count, column]): [string, number] => [column, Number(was[column] ?? 0) + Number(rollup[count as Count])]);
   return { ...was, ...Object.fromEntries(counted), position, updated_at: latest(was['updated_at'], rollup.last_at), last_event_at: latest(was['last_event_at'], rollup.last_at) };
 }
 

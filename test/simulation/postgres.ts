@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
 import { databaseError, keyOf, LogModel, readAppendCall } from './log-model.ts';
-import type { AppendCall, Statement } from './log-model.ts';
+import type { AppendCall, ResultRow, Statement } from './log-model.ts';
 import type { Random } from './random.ts';
 import { Process } from './world.ts';
 import type { World } from './world.ts';
@@ -213,7 +213,7 @@ export class SimulatedPostgres {
       wanted: [...projects.filter((id) => !busy.includes(id)), ...rows],
       patience: wait ?? OTHER_LOCK_WAIT_MS,
       work: () => {
-        if (busy.length > 0) return this.#commit(call, busy.map((id) => ['busy', id, null, null, null, null]));
+        if (busy.length > 0) return this.#commit(call, busy.map((id): ResultRow => ['busy', id, null, null, null, null]));
         try {
           if (refusal) throw refusal;
           this.#commit(call, this.log.append(append));
@@ -228,8 +228,8 @@ export class SimulatedPostgres {
     if (this.#random.chance(this.faults.terminated)) this.#failAfter(this.#random.skewed(0, 500), transaction, '57P01', 'terminating connection due to administrator command');
   }
 
-  #commit(call: Call, rows: unknown[][]) {
-    this.#world.tell(this.process, () => `commits ${nameOf(call)} of ${call.client.name}: ${rows.map((row) => row.slice(0, 5).filter((cell) => cell !== null).join(' ')).join(', ')}`);
+  #commit(call: Call, rows: ResultRow[]) {
+    this.#world.tell(this.process, () => `commits ${nameOf(call)} of ${call.client.name}: ${rows.map(([kind, projectId, key, outcome, position]) => [kind, projectId, key, outcome, position].filter((cell) => cell !== null).join(' ')).join(', ')}`);
     this.#answer(call, { rows });
   }
 

@@ -8,7 +8,7 @@ const MOST_BYTES = 8 * 1024 * 1024;
 
 type Segment = { to: number; rows: number; bytes: number };
 const held = new WeakMap<Ring, Segment[]>();
-const append = Reflect.get(Ring.prototype, 'append') as Ring['append'];
+const append: Ring['append'] = Reflect.get(Ring.prototype, 'append');
 
 /** P5: weighs what each ring holds, by what its rows are rather than by what it was told. Returns what undoes it. */
 export function weighRings(world: World): () => void {

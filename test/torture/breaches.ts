@@ -1,3 +1,5 @@
+import { seconds } from './faults/fault.ts';
+
 /** What must not happen, whatever else does. */
 export const BREACHES = [
   'lost', // acknowledged, and not in the table
@@ -18,15 +20,16 @@ export type Breach = (typeof BREACHES)[number];
 
 const SHOWN = 20;
 
-/** The breaches found, with the evidence of the first ones of each kind. */
+/** The breaches found, with the evidence of the first ones of each kind, and when it was found. */
 export class Breaches {
+  readonly #began = Date.now();
   readonly #counts = new Map<Breach, number>();
   readonly evidence: string[] = [];
 
   add(kind: Breach, evidence: string): void {
     const count = (this.#counts.get(kind) ?? 0) + 1;
     this.#counts.set(kind, count);
-    if (count <= SHOWN) this.evidence.push(`${kind}: ${evidence}`);
+    if (count <= SHOWN) this.evidence.push(`${kind} (${seconds(Date.now() - this.#began)}): ${evidence}`);
   }
 
   count(kind: Breach): number {

@@ -93,7 +93,7 @@ export class Server implements AsyncDisposable {
       } catch (error) {
         if (signal.aborted) return;
         const slow = !String(error).includes('The server ended');
-        if (!slow && !this.#troubles.explain('start', since)) this.#breaches.add('unexplained exit', `${this.name} did not start: ${String(error).slice(0, 800)}`);
+        if (!slow && !this.#troubles.explain('start', since)) this.#breaches.add('unexplained exit', `${this.name} did not start: ${String(error).slice(-1_200)}`);
         if (Date.now() - began > BACK_WITHIN_MS) throw new Error(`${this.name} did not start within ${BACK_WITHIN_MS} ms`, { cause: error });
       }
     }
