@@ -23,7 +23,7 @@ const backend = process.argv[3] === 'embedded' ? 'embedded' : 'postgres';
 const only = process.argv[4];
 /** XXX is another millisecond each time, so that no two ask the same. */
 const month = `range: { from: "${new Date(Date.now() - 30 * DAY_MS).toISOString().replace(/...Z$/, 'XXXZ')}", to: "${new Date().toISOString()}" }`;
-const words = (n: number) => Array.from({ length: 10 }, (_, word) => `wo${(n + word) % 10}`).join(' ');
+const words = (n: number) => [...Array.from({ length: 9 }, (_, word) => `wo${(n + word) % 10}`), `${n}XXX`].join(' ');
 const FIGURES = 'calls errors cost totalTokens durationMs { p50 p95 p99 }';
 
 /** Who reads what. A question is a GraphQL operation, or a path. */

@@ -23,7 +23,7 @@ export class Lane extends Pool {
     const client = this.#checkOut();
     if (!callback) return client;
     client.then(
-      (got) => callback(undefined, got, (error) => got.release(error)),
+      (got) => callback(undefined, got, (error?: Error | boolean) => got.release(error)),
       (error: Error) => callback(error, undefined, () => undefined),
     );
   }

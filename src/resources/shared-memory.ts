@@ -35,7 +35,7 @@ const SHARED = 2;
 
 /** The module itself where it imports no memory. */
 function withSharedMemory(source: BufferSource): Buffer<ArrayBuffer> {
-  const module = ArrayBuffer.isView(source) ? Buffer.from(source.buffer as ArrayBuffer, source.byteOffset, source.byteLength) : Buffer.from(source as ArrayBuffer);
+  const module = ArrayBuffer.isView(source) ? Buffer.from(source.buffer, source.byteOffset, source.byteLength) : Buffer.from(source);
   for (let at = HEADER; at < module.length; ) {
     const [size, body] = readNumber(module, at + 1);
     const end = body + size;

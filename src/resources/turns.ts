@@ -36,7 +36,11 @@ export class Turns {
   take(precedence: Precedence): Promise<() => void> {
     return new Promise((resolve, reject) => {
       const waiting = this.#waiting[precedence];
-      let patience: NodeJS.Timeout | undefined;
+      const giveUp = () => {
+        waiting.delete(waiter);
+        reject(new Error('timeout exceeded when trying to connect')); // as pg's pool says it
+      };
+      const patience = isRead(precedence) ? setTimeout(giveUp, PATIENCE_MS[precedence]) : undefined;
       const waiter: Waiter = {
         begin(end) {
           clearTimeout(patience);
@@ -45,11 +49,6 @@ export class Turns {
       };
       waiting.add(waiter);
       this.#next();
-      if (!isRead(precedence) || !waiting.has(waiter)) return;
-      patience = setTimeout(() => {
-        waiting.delete(waiter);
-        reject(new Error('timeout exceeded when trying to connect')); // as pg's pool says it
-      }, PATIENCE_MS[precedence]);
     });
   }
 
