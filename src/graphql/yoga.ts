@@ -1,4 +1,4 @@
-import { getOperationAST } from 'graphql';
+import { OperationTypeNode, getOperationAST } from 'graphql';
 import type { ExecutionArgs, ExecutionResult, GraphQLError, GraphQLSchema, execute } from 'graphql';
 import { createYoga, isAsyncIterable } from 'graphql-yoga';
 import type { Plugin } from 'graphql-yoga';
@@ -50,7 +50,7 @@ function execution(log: Logger): Plugin<Context> {
     onExecute({ args, executeFn, setExecuteFn }) {
       const run = executeFn as typeof execute;
       setExecuteFn(async (given: ExecutionArgs) => {
-        if (getOperationAST(given.document, given.operationName)?.operation === 'query') await ownTurn();
+        if (getOperationAST(given.document, given.operationName)?.operation === OperationTypeNode.QUERY) await ownTurn();
         try {
           const result = await run(given);
           const again = neverBegan(result) ? withUnfitEventsAsJson(given) : undefined;
