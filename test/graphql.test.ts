@@ -199,7 +199,7 @@ describe('limits: an operation is refused before it runs', () => {
     const { key } = await small.tenant();
     const answer = await raw(JSON.stringify({ query: '{ viewer { keyId } }', variables: { pad: 'x'.repeat(3_000) } }), { url: small.url, headers: { authorization: `Bearer ${key}` } });
     expect(answer.status).toBe(413);
-    expect(codesOf(answer.json())).toEqual(['BAD_USER_INPUT']);
+    expect(codesOf(answer.json())).toEqual(['TOO_LARGE']);
   });
 
   it('and everything that a page of the dashboard needs is within them', async () => {
