@@ -26,6 +26,13 @@ if (!existsSync(program)) {
 
 const OPTIONS = ['--generation-deterministic', '--continue-on-failure', '--suppress-health-check=all', '--no-shrink', '--request-timeout=60', '--no-color'];
 
+/**
+ * What a JSON Schema cannot say is not checked here but in rest.test.ts and tolerance.test.ts: that a cursor has to be one of
+ * ours and a time between 1970 and 9999; that an empty query parameter counts as none; that a bad item of a batch is
+ * refused alone, in an answer of status 200.
+ */
+const NOT_IN_A_SCHEMA = '--exclude-checks=positive_data_acceptance,negative_data_rejection';
+
 /** Its exit code, and what it said. Its environment is made from nothing: it is not ours. */
 async function schemathesis(args: readonly string[], more: Readonly<Record<string, string>> = {}): Promise<{ code: number; said: string }> {
   const home = await temporaryFolder('schemathesis');
@@ -44,7 +51,7 @@ async function schemathesis(args: readonly string[], more: Readonly<Record<strin
 it.skipIf(!existsSync(program))('REST answers whatever it is sent as /openapi.json says', { timeout: WITHIN_MS + 30_000 }, async () => {
   await using server = await startApp();
   const { key } = await server.tenant();
-  const { code, said } = await schemathesis([`${server.url}/openapi.json`, '-H', `Authorization: Bearer ${key}`, '--phases=examples,coverage,fuzzing', '--max-examples=25']);
+  const { code, said } = await schemathesis([`${server.url}/openapi.json`, '-H', `Authorization: Bearer ${key}`, NOT_IN_A_SCHEMA, '--phases=examples,coverage,fuzzing', '--max-examples=25']);
   expect(code, said).toBe(0);
 });
 
