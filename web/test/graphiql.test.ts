@@ -11,12 +11,12 @@ afterAll(() => server.close());
 
 browserTest('GraphiQL knows the schema and runs queries, within its Content-Security-Policy', async () => {
   const tenant = await server.tenant();
-  await tenant.session({ name: 'seen in GraphiQL' });
+  await tenant.session({ name: 'seen-in-GraphiQL' });
   await visit({ url: server.url }, { path: '/graphql' }, async (page) => {
     await page.getByRole('button', { name: 'Show Documentation Explorer' }).click();
     await page.getByText('Root Types').waitFor();
     expect(await page.evaluate((apiKey) => fetch('/login', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ apiKey }) }).then(({ status }) => status), tenant.key)).toBe(204);
     await page.getByRole('button', { name: /Execute query/ }).first().click();
-    await expect.poll(() => page.locator('.graphiql-response').innerText()).toContain('seen in GraphiQL');
+    await expect.poll(() => page.locator('.graphiql-response').innerText()).toContain('seen-in-GraphiQL');
   });
 });
