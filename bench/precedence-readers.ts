@@ -9,7 +9,7 @@ const counts: Record<string, number> = {};
 
 /** POST, or GET where the question is a path. A live query is left once it has sent as much as a page. */
 function ask(): Promise<string> {
-  const query = question.replaceAll('XXX', () => String(Math.floor(100 + Math.random() * 900)));
+  const query = question.replaceAll('###', () => String(Math.floor(100 + Math.random() * 900)));
   const live = query.startsWith('subscription');
   const path = query.startsWith('/') ? query : '/graphql';
   const headers = { authorization: `Bearer ${KEY}`, 'content-type': 'application/json', ...(live && { accept: 'text/event-stream' }) };

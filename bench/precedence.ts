@@ -21,9 +21,9 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 
 const backend = process.argv[3] === 'embedded' ? 'embedded' : 'postgres';
 const only = process.argv[4];
-/** XXX is another millisecond each time, so that no two ask the same. */
-const month = `range: { from: "${new Date(Date.now() - 30 * DAY_MS).toISOString().replace(/...Z$/, 'XXXZ')}", to: "${new Date().toISOString()}" }`;
-const words = (n: number) => [...Array.from({ length: 9 }, (_, word) => `wo${(n + word) % 10}`), `${n}XXX`].join(' ');
+/** Each reader puts three other digits in place of ### each time, so that no two ask the same. */
+const month = `range: { from: "${new Date(Date.now() - 30 * DAY_MS).toISOString().replace(/...Z$/, '###Z')}", to: "${new Date().toISOString()}" }`;
+const words = (n: number) => [...Array.from({ length: 9 }, (_, word) => `wo${(n + word) % 10}`), `${n}###`].join(' ');
 const FIGURES = 'calls errors cost totalTokens durationMs { p50 p95 p99 }';
 
 /** Who reads what. A question is a GraphQL operation, or a path. */
@@ -34,7 +34,7 @@ const READS: [name: string, clients: number, question: string][] = [
   ['toolStats of 30 days', 20, `{ toolStats(${month}) { toolName ${FIGURES} } }`],
   ['modelStats by hour', 5, `{ modelStats(${month}, interval: HOUR) { model ${FIGURES} buckets { start calls } } }`],
   ['metrics by agent and day', 5, `{ metrics(${month}, groupBy: AGENT) { totals { runs } groups { key runs durationMs { p95 } buckets { runs } } } }`],
-  ['conversations of an agent', 5, '{ conversations(first: 100, agentName: "agent3") { edges { node { id } } } }'],
+  ['conversations of an agent', 5, '{ conversations(first: 100, agentName: "agent3") { edges { node { convoId runs cost } } } }'],
   ['pages of 500 events', 5, '/api/sdk/sessions/long/events?limit=500'],
   ['sessions with their events', 5, '{ sessions(first: 50) { edges { node { id name events(first: 20) { edges { node { id createdAt ... on ToolCallEvent { toolOutput } } } } } } } }'],
   ['replays from the start', 5, 'subscription { events(after: "0") { cursor event { id sessionId ... on ToolCallEvent { toolInput toolOutput } } } }'],

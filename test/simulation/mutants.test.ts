@@ -142,7 +142,7 @@ const MUTANTS: readonly Mutant[] = [
     breaks: /was answered "stored" at 1, but it is not there/,
   },
   {
-    what: 'a writer that keeps its callers waiting',
+    what: 'a writer that keeps its callers waiting', // on the simulated clock
     mutations: { writer: (good: Writer) => ({ ...good, write: async (changes) => await good.write(changes).finally(() => new Promise((resolve) => setTimeout(resolve, 5_000))) }) },
     breaks: /was answered after \d+/,
   },
