@@ -34,7 +34,7 @@ const READS: [name: string, clients: number, question: string][] = [
   ['toolStats of 30 days', 20, `{ toolStats(${month}) { toolName ${FIGURES} } }`],
   ['modelStats by hour', 5, `{ modelStats(${month}, interval: HOUR) { model ${FIGURES} buckets { start calls } } }`],
   ['metrics by agent and day', 5, `{ metrics(${month}, groupBy: AGENT) { totals { runs } groups { key runs durationMs { p95 } buckets { runs } } } }`],
-  ['conversations of an agent', 5, '{ conversations(first: 100, agentName: "agent3") { edges { node { convoId runs cost } } } }'],
+  ['conversations of an agent', 5, '{ conversations(first: 100, agentName: "agent3") { edges { node { convoId sessionCount cost } } } }'],
   ['pages of 500 events', 5, '/api/sdk/sessions/long/events?limit=500'],
   ['sessions with their events', 5, '{ sessions(first: 50) { edges { node { id name events(first: 20) { edges { node { id createdAt ... on ToolCallEvent { toolOutput } } } } } } } }'],
   ['replays from the start', 5, 'subscription { events(after: "0") { cursor event { id sessionId ... on ToolCallEvent { toolInput toolOutput } } } }'],
